@@ -1,0 +1,1 @@
+"""What flows through Wireroom: frozen models, no clock, no I/O. `topics` is the map."""

@@ -1,0 +1,66 @@
+"""Subscribers (partners) and their endpoints."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from schemas.article import Part
+
+
+class Filter(Part):
+    """Which articles an endpoint wants: every stated field must match, any one of its values does.
+
+    Values are compared by slug (sections, tags, authors, sources) or language prefix. Empty: all.
+    """
+
+    section: tuple[str, ...] = ()
+    tag: tuple[str, ...] = ()
+    language: tuple[str, ...] = ()
+    source: tuple[str, ...] = ()
+    author: tuple[str, ...] = ()
+
+
+class EndpointState(StrEnum):
+    """Paused and disabled endpoints keep collecting: their deliveries are held, never dropped."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"  # by its owner or an operator
+    DISABLED = "disabled"  # by us: it answered 410
+
+
+class BodyFormat(StrEnum):
+    """What a webhook carries: the whole article, or ids, title and link only."""
+
+    FULL = "full"
+    THIN = "thin"
+
+
+class NewWebhook(Part):
+    """`POST /v1/webhooks`. Without a secret one is made; it is shown once."""
+
+    url: Annotated[str, Field(min_length=1, max_length=2_048)]
+    filter: Filter = Filter()
+    format: BodyFormat = BodyFormat.FULL
+    secret: Annotated[str, Field(min_length=24, max_length=200)] | None = None
+    headers: dict[str, str] = Field(default_factory=dict)
+    subscriber: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    description: Annotated[str, Field(max_length=500)] | None = None
+
+
+class Endpoint(Part):
+    """One URL of a subscriber, as the store knows it. `secret` is `whsec_…`, never in a log."""
+
+    id: str
+    subscriber_id: str
+    url: str
+    filter: Filter
+    format: BodyFormat
+    secret: Annotated[str, Field(repr=False)]
+    headers: dict[str, str]
+    state: EndpointState
+    state_reason: str | None = None
+    paused_until: datetime | None = None  # Retry-After: nothing leaves before
+    description: str | None = None
+    created_at: datetime

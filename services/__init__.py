@@ -1,0 +1,1 @@
+"""Wireroom's services: one folder a stage, and the rooms they share."""
