@@ -33,7 +33,7 @@ _SPELLED = str.maketrans(
 
 
 def slug(name: str) -> str:
-    """A name as it stands in a feed's URL: `Actualités` → `actualites`, `政治` stays.
+    """Spell a name as it stands in a feed's URL: `Actualités` → `actualites`, `政治` stays.
 
     NFKD; Latin letters lose their marks, other scripts keep theirs; casefold; every run of other
     characters becomes one hyphen. May be empty (a name without letters or digits). DESIGN.md §4.

@@ -55,8 +55,9 @@ class Submission(Frozen):
 
 
 class ArticleState(Frozen):
-    """All that decides whether an article shows, and how. Every number only ever grows, so any order of
-    the same events ends in the same state.
+    """All that decides whether an article shows, and how.
+
+    Every number only ever grows, so any order of the same events ends in the same state.
     """
 
     newest: int = 0  # highest revision with content; 0: none came yet
