@@ -15,6 +15,7 @@ from random import Random
 import aiohttp
 import pytest
 import redis.asyncio
+from redis.exceptions import RedisError
 
 from tests.ledger import Ledger
 from tests.live import Live, alive, descendants, until
@@ -84,7 +85,7 @@ class Chaos:
         elif what == "redis":
             os.kill(self._children("redis-server")[-1], signal.SIGKILL)
         else:
-            with contextlib.suppress(redis.exceptions.RedisError, OSError):
+            with contextlib.suppress(RedisError, OSError):
                 client = redis.asyncio.from_url((await self.service.stats())["queue"])
                 await client.execute_command("FLUSHALL")
                 await client.aclose()
