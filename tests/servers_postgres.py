@@ -1,0 +1,1 @@
+"""PostgreSQL for tests: one temporary cluster a session, a database a test."""
