@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from services import __version__
-from services.cli import service
+from services.cli import config, dead, partners, publish, service, status, webhooks
 from services.cli.errors import CommandError
 from services.cli.examples import examples
 
@@ -38,8 +38,8 @@ def _root(
     pass
 
 
-for _register in (service.register,):
-    _register(app)
+for _group in (service, publish, status, dead, webhooks, partners, config):
+    _group.register(app)
 
 
 def run(argv: Sequence[str]) -> int:

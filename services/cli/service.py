@@ -13,7 +13,10 @@ def up(
     bind: Annotated[str | None, typer.Option(help="host:port to listen on; WIREROOM_BIND otherwise.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Where the data lives; WIREROOM_DATA_DIR otherwise.")] = None,
 ) -> None:
-    """Run everything in one process: API, pipeline, feeds and webhooks. Ctrl-C stops it cleanly."""
+    """Run everything in one process.
+
+    API, pipeline, feeds and webhooks, on SQLite and a private Redis unless told otherwise. Ctrl-C stops it cleanly.
+    """
     from services.cli import up as module
 
     module.up(load_settings(**_given(bind=bind, data_dir=data_dir)))
@@ -24,7 +27,10 @@ def run(
     bind: Annotated[str | None, typer.Option(help="host:port to listen on; WIREROOM_BIND otherwise.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Where the data lives; WIREROOM_DATA_DIR otherwise.")] = None,
 ) -> None:
-    """Run chosen stages against a shared PostgreSQL and Redis; on SQLite, http alone beside a running `up`."""
+    """Run chosen stages only.
+
+    They share a PostgreSQL and a Redis with others; on SQLite, http alone may run beside a running `up`.
+    """
     from schemas.topics import STAGES
     from services.cli import run as module
 
@@ -38,7 +44,10 @@ def demo(
     keep: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep the data here afterwards.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop by itself after so many seconds.")] = None,
 ) -> None:
-    """Run everything with live traffic: a small newsroom in many languages, partners good and bad, pollers."""
+    """Run everything with live traffic.
+
+    A small newsroom in many languages, partners good and bad, and readers. Ctrl-C stops it cleanly.
+    """
     from services.demo import run as run_demo
 
     run_demo(load_settings(), keep=keep, seconds=seconds)
@@ -51,7 +60,10 @@ def bench(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure this machine: articles and deliveries per second, latencies, feed requests."""
+    """Measure this machine.
+
+    Articles and deliveries per second, latencies from publish to feed and webhook, feed requests per second.
+    """
     from services.cli import bench as module
 
     module.bench(tuple(names or ()), as_json=as_json)
