@@ -172,8 +172,8 @@ class Owed(NamedTuple):
 class FanOut(NamedTuple):
     """Who gets an event, and in which bytes: each body is `head + payload + tail`, fixed here for good.
 
-    `payload` is shared by all; `envelope(owed, sequence)` returns head and tail for one endpoint. The
-    store adds, with `OWED_EARLIER`, endpoints that came to be owed a lower revision since the job was
+    `payload` is shared by all; `envelope(owed, sequence)` returns head and tail for one endpoint. A tail
+    of None means that `head` is the whole body, without the payload (thin form). The store adds, with `OWED_EARLIER`, endpoints that came to be owed a lower revision since the job was
     loaded, and ends a content event as superseded if a retraction was committed since. `superseded`
     True: nothing is owed to anybody.
     """
@@ -183,7 +183,7 @@ class FanOut(NamedTuple):
     revision: int
     payload: bytes
     owed: Sequence[Owed]
-    envelope: Callable[[Owed, int], tuple[bytes, bytes]]
+    envelope: Callable[[Owed, int], tuple[bytes, bytes | None]]
     superseded: bool = False
 
 
