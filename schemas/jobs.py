@@ -173,9 +173,10 @@ class FanOut(NamedTuple):
     """Who gets an event, and in which bytes: each body is `head + payload + tail`, fixed here for good.
 
     `payload` is shared by all; `envelope(owed, sequence)` returns head and tail for one endpoint. A tail
-    of None means that `head` is the whole body, without the payload (thin form). The store adds, with `OWED_EARLIER`, endpoints that came to be owed a lower revision since the job was
-    loaded, and ends a content event as superseded if a retraction was committed since. `superseded`
-    True: nothing is owed to anybody.
+    of None means that `head` is the whole body, without the payload (thin form). The store adds, with
+    `OWED_EARLIER`, endpoints that came to be owed a lower revision since the job was loaded, and ends a
+    content event as superseded if a retraction was committed since. `superseded` True: nothing is owed
+    to anybody.
     """
 
     event_id: str
