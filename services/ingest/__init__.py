@@ -1,0 +1,1 @@
+"""Take events in: every way and form, one set of rules."""

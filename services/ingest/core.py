@@ -1,0 +1,112 @@
+"""Judge what newsrooms send: bytes in, a checked Submission or every fault out. Pure.
+
+    bytes ─▶ strict JSON ─▶ the format that knows it (FORMATS) ─▶ Draft ─▶ check ─▶ Submission | Refusal
+                                                                     Submission + ArticleState ─▶ decide
+
+The decision itself is in `lifecycle`, the checks are in `check`; both are reached from here.
+"""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, cast
+
+from schemas.article import MAX_DEPTH, MAX_REQUEST
+from schemas.event import EventType
+from schemas.lifecycle import Origin, Submission
+from schemas.refusal import Fault, Refusal
+from services.ingest.check import bounded_key, submission_of
+from services.ingest.draft import Draft
+from services.ingest.formats import FORMATS, article_json, cloudevents, fields, ndjson
+from services.ingest.lifecycle import decide
+from services.strict_json import parse
+
+__all__ = ["bounded_key", "decide", "read_article", "read_event", "read_fields", "read_retraction", "split_batch"]
+
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
+def split_batch(raw: bytes, media_type: str) -> Iterator[bytes] | None:
+    """Cut a batch into its items, in input order, unparsed; None: this media type carries one event."""
+    return ndjson.items(raw, media_type) if media_type in ndjson.BATCH_TYPES else None
+
+
+def read_event(
+    raw: bytes,
+    media_type: str = "application/json",
+    *,
+    origin: Origin = "http",
+    headers: Mapping[str, str] = _NO_HEADERS,
+    event_key: str | None = None,
+) -> Submission | Refusal:
+    """Read one event in any JSON form that FORMATS knows.
+
+    `headers` (lower case names) may hold a binary CloudEvent's attributes and a traceparent. `event_key`
+    tells a repeat of an event that brings no id of its own. A Refusal names every fault at once.
+    """
+    parsed = parse(raw, max_bytes=MAX_REQUEST, max_depth=MAX_DEPTH)
+    if isinstance(parsed, Refusal):
+        return parsed
+    if cloudevents.is_binary(headers):
+        moved = tuple(Fault(where="/data" + fault.where, what=fault.what) for fault in parsed.faults)
+        draft = cloudevents.read(cloudevents.from_headers(headers, parsed.value), moved)
+    elif not isinstance(parsed.value, dict):
+        return Refusal(errors=(Fault(where="", what="must be a JSON object: an article or an event"),))
+    else:
+        draft = _draft(cast("dict[str, object]", parsed.value), media_type, parsed.faults)
+    return submission_of(_traced(draft, headers), origin, event_key)
+
+
+def read_article(
+    raw: bytes, article_id: str, *, headers: Mapping[str, str] = _NO_HEADERS, event_key: str | None = None
+) -> Submission | Refusal:
+    """Read the article of a PUT: its id is the address's, and may be repeated in the body but not differ."""
+    parsed = parse(raw, max_bytes=MAX_REQUEST, max_depth=MAX_DEPTH)
+    if isinstance(parsed, Refusal):
+        return parsed
+    if not isinstance(parsed.value, dict):
+        return Refusal(errors=(Fault(where="", what="must be a JSON object: the article"),))
+    value = cast("dict[str, Any]", parsed.value)
+    faults = parsed.faults
+    if value.get("id", article_id) != article_id:
+        faults = (*faults, Fault(where="/id", what="is not the id in the address"))
+    draft = article_json.read({**value, "id": article_id}, faults)
+    return submission_of(_traced(draft, headers), "http", event_key)
+
+
+def read_retraction(
+    stated: Mapping[str, object],
+    article_id: str,
+    *,
+    headers: Mapping[str, str] = _NO_HEADERS,
+    event_key: str | None = None,
+) -> Submission | Refusal:
+    """Read `{kind?, reason?, revision?}` of a DELETE."""
+    draft = Draft(EventType.RETRACTED, {**stated, "id": article_id})
+    return submission_of(_traced(draft, headers), "http", event_key)
+
+
+def read_fields(
+    named: Mapping[bytes, bytes], *, origin: Origin = "stream", event_key: str | None = None
+) -> Submission | Refusal:
+    """Read a stream entry without a data field: its fields are the event's, as UTF-8 text."""
+    if sum(len(key) + len(value) for key, value in named.items()) > MAX_REQUEST:
+        return Refusal(errors=(Fault(where="", what=f"has more than {MAX_REQUEST:,} bytes"),), cause="too large")
+    try:
+        texts = {key.decode(): value.decode() for key, value in named.items()}
+    except UnicodeDecodeError:
+        return Refusal(errors=(Fault(where="", what="holds fields that are not UTF-8"),), cause="unreadable")
+    return submission_of(fields.read(texts), origin, event_key)
+
+
+def _draft(value: dict[str, object], media_type: str, faults: tuple[Fault, ...]) -> Draft:
+    named = [
+        known for known in FORMATS.values() if media_type in known.media_types and media_type != "application/json"
+    ]
+    for known in named or FORMATS.values():
+        if named or known.recognises(value):
+            return known.read(value, faults)
+    return article_json.read(value, faults)
+
+
+def _traced(draft: Draft, headers: Mapping[str, str]) -> Draft:
+    return draft if draft.traceparent else draft._replace(traceparent=headers.get("traceparent"))
