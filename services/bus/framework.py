@@ -1,0 +1,157 @@
+"""FastStream, and every private part of it that we touch: nothing else imports it.
+
+Batch shape, manual acknowledgement, our own parser; its group creation, redelivery, retries,
+supervisor and envelope are not used, because their defaults lose work (docs/decisions.md).
+Importing it costs 0.6 s and 43 MB, so this module is imported only where a stage runs.
+"""
+
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import structlog
+
+os.environ["FASTSTREAM_SUPERVISOR_DISABLED"] = "1"  # read with int(); it would restart a failed read without a pause
+
+from faststream import AckPolicy
+from faststream.redis import RedisBroker, StreamSub
+from faststream.redis.message import RedisBatchStreamMessage
+from faststream.redis.parser import MessageFormat
+
+from schemas.topics import Topic
+
+log = structlog.stdlib.get_logger("wireroom.bus")
+
+WARNING = 30
+Raw = tuple[list[bytes], list[dict[bytes, bytes]]]
+OnRead = Callable[[list[bytes], list[dict[bytes, bytes]]], Awaitable[None]]
+
+
+class Plain(MessageFormat):
+    """The body alone, no envelope: foreign clients must be able to read it, so headers are dropped."""
+
+    @classmethod
+    async def encode(cls, *, message: Any, **_: Any) -> bytes:
+        """The payload's bytes as they are."""
+        return bytes(message)
+
+    @classmethod
+    def parse(cls, data: bytes) -> tuple[bytes, dict[str, Any]]:
+        """The bytes as they are; entries are judged one by one in our own code."""
+        return data, {}
+
+
+class _Logger:
+    """What the framework says, one line each at WARNING and above; it would write two per message."""
+
+    def log(self, level: int, msg: Any, /, *_: Any, exc_info: Any = None, **__: Any) -> None:
+        if level >= WARNING:
+            cause = f"{type(exc_info).__name__}: {exc_info}" if isinstance(exc_info, BaseException) else None
+            log.warning("bus.framework", says=str(msg).partition("\n")[0], error=cause)
+
+
+class Reading:
+    """One batch subscriber. It may die at any time; the watchdog looks at `alive` and starts it again."""
+
+    def __init__(self, subscriber: Any) -> None:
+        self._subscriber = subscriber
+
+    @property
+    def alive(self) -> bool:
+        """Whether its task still runs. A task that ended has its exception retrieved here."""
+        tasks = self._subscriber.tasks
+        return bool(self._subscriber.running and tasks and not any(task.done() for task in tasks))
+
+    def why_dead(self) -> str | None:
+        """The exception its task ended with."""
+        for task in self._subscriber.tasks:
+            if task.done() and not task.cancelled() and (error := task.exception()):
+                return f"{type(error).__name__}: {error}"
+        return None
+
+    async def start(self) -> None:
+        """Begin to read. Raises whatever the connection raises, TimeoutError included."""
+        await self._subscriber.start()
+
+    async def stop(self) -> None:
+        """Wait for the running handler within the grace, then cancel the read."""
+        self.why_dead()  # retrieved, or asyncio complains when the task is collected
+        await self._subscriber.stop()
+
+
+class Framework:
+    """One RedisBroker, run bare: under an app a terminal error would end the process with code 0."""
+
+    def __init__(self, url: str, *, subscribers: int, grace_s: float) -> None:
+        # A blocked connection per subscriber beside those that publish; the default of 100 hides leaks.
+        self._broker = RedisBroker(
+            _resp2(url),
+            message_format=Plain,
+            logger=_Logger(),
+            log_level=10,  # of its two lines per message: below what our logger lets through
+            graceful_timeout=grace_s,
+            max_connections=2 * subscribers + 16,
+            apply_types=False,
+        )
+
+    def reading(self, topic: Topic, group: str, consumer: str, poll_s: float, on_read: OnRead) -> Reading:
+        """Declare a subscriber; `on_read` gets ids and fields of each batch and must settle them."""
+        stream = StreamSub(
+            topic.name,
+            group=group,
+            consumer=consumer,
+            batch=True,
+            max_records=topic.batch,  # without it one read takes the whole backlog
+            polling_interval=int(poll_s * 1000),
+            declare=False,  # groups are ours to create: the framework's start at `$` and skip what came before
+        )
+
+        async def parser(raw: Any) -> Any:
+            first = raw["message_ids"][0].decode()
+            return RedisBatchStreamMessage(
+                raw_message=raw,
+                body=b"",
+                headers={},
+                batch_headers=[],
+                message_id=first,
+                correlation_id=first,
+                consumer=self._broker._connection,  # noqa: SLF001 - the message wants it; we never ack through it
+                group=group,
+            )
+
+        async def decoder(message: Any) -> Raw:  # noqa: RUF029 - the framework awaits it
+            return message.raw_message["message_ids"], message.raw_message["data"]
+
+        async def handler(raw: Raw) -> None:
+            await on_read(*raw)
+
+        subscriber: Any = self._broker.subscriber(
+            stream=stream, ack_policy=AckPolicy.MANUAL, no_reply=True, parser=parser, decoder=decoder
+        )
+        subscriber(handler)
+        return Reading(subscriber)
+
+    async def connect(self) -> None:
+        """Make the client. Connects to nothing yet."""
+        await self._broker.connect()
+
+    async def publish(self, stream: str, payloads: Sequence[bytes], pipeline: Any) -> None:
+        """Queue an XADD per payload on a redis-py pipeline."""
+        for payload in payloads:
+            await self._broker.publish(payload, stream=stream, pipeline=pipeline)
+
+    async def close(self) -> None:
+        """Stop what still reads and close the connections."""
+        await self._broker.stop()
+
+
+def _resp2(url: str) -> str:
+    """The URL with RESP2 asked for: the client's own default has become RESP3."""
+    parts = urlsplit(url)
+    options = [(key, value) for key, value in parse_qsl(parts.query) if key != "protocol"]
+    query = urlencode([*options, ("protocol", "2")])
+    # urlunsplit would turn unix:///path into unix:/path
+    return f"{parts.scheme}://{parts.netloc}{parts.path}?{query}" if parts.scheme == "unix" else urlunsplit(
+        parts._replace(query=query)
+    )
