@@ -71,14 +71,15 @@ class Category(Frozen):
 class Entry(Frozen):
     """One article in a feed, or what is left of it. All text is clean; all URLs are absolute.
 
-    `id` is a tag: IRI minted once, the same string in every format. `state` retracted: a stub stays
-    (`withdrawn` keeps the title, `takedown` does not) with `reason`.
+    `id` is an IRI minted once, the same string in every format. `state` withdrawn or takedown: a stub stays
+    with `reason` (`withdrawn` keeps the title, `takedown` does not); expired: a tombstone at most. `gone_at` is
+    when that happened. `publisher` stands in for a byline that nobody stated, where a format demands one.
     """
 
     id: str
     article_id: str
     revision: int
-    state: Literal["published", "withdrawn", "takedown"] = "published"
+    state: Literal["published", "withdrawn", "takedown", "expired"] = "published"
     title: str
     url: str | None = None  # the story's page; None: the publisher gave no link
     summary: str = ""
@@ -95,7 +96,8 @@ class Entry(Frozen):
     rights: str | None = None
     correction_note: str | None = None
     reason: str | None = None
-    retracted_at: datetime | None = None
+    gone_at: datetime | None = None
+    publisher: str | None = None
     words: int = 0
     reading_minutes: int = 0
     urgency: int | None = None
@@ -108,6 +110,7 @@ class FeedHead(Frozen):
     id: str  # tag: IRI, the same in every format
     title: str
     description: str
+    publisher: str  # the newsroom
     home_url: str  # the page for people
     self_url: str  # the canonical URL of this very document
     hub_urls: tuple[str, ...] = ()

@@ -1,0 +1,78 @@
+"""What all formats say alike: the body with its correction note and picture, and the words of a stub."""
+
+from html import escape
+from urllib.parse import urlsplit
+
+from schemas.article import Enclosure, Image
+from schemas.feed import Entry
+from services.syndicate.formats.text import FIRST_STRONG_ISOLATE, POP_ISOLATE, as_html, line, xml_text
+
+_TYPES = {
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "avif": "image/avif",
+    "svg": "image/svg+xml",
+}
+
+
+def image_type(url: str) -> str | None:
+    """Tell the media type by the URL's extension; None: it tells none, and none is invented."""
+    return _TYPES.get(urlsplit(url).path.rpartition(".")[2].lower())
+
+
+def _picture(image: Image) -> str:
+    size = "".join(
+        f' {name}="{value}"' for name, value in (("width", image.width), ("height", image.height)) if value is not None
+    )
+    picture = f'<img src="{escape(image.url)}" alt="{escape(image.alt or "")}"{size}>'
+    caption = f"<figcaption>{as_html(image.credit)}</figcaption>" if image.credit else ""
+    return f"<figure>{picture}{caption}</figure>"
+
+
+def full_html(entry: Entry) -> str:
+    """Compose the body as readers show it: correction note, lead picture (unless the body has it), text.
+
+    A right-to-left story stands in one `dir="rtl"` block, since readers lay feeds out left to right.
+    """
+    parts: list[str] = []
+    if entry.correction_note:
+        parts.append(f"<p><strong>Correction:</strong> {as_html(entry.correction_note)}</p>")
+    body = entry.content_html
+    if entry.images and entry.images[0].url not in body and escape(entry.images[0].url) not in body:
+        parts.append(_picture(entry.images[0]))
+    parts.append(body)
+    html = "".join(parts)
+    if html and entry.direction == "rtl":
+        html = f'<div dir="rtl">{html}</div>'
+    return xml_text(html)
+
+
+def enclosure(entry: Entry) -> Enclosure | None:
+    """Choose the one enclosure that RSS may carry: the first audio or video, else the lead picture.
+
+    Length 0 says that it is unknown. A picture whose type is unknown is no enclosure.
+    """
+    if entry.enclosures:
+        return entry.enclosures[0]
+    kind = image_type(entry.images[0].url) if entry.images else None
+    return Enclosure(url=entry.images[0].url, type=kind) if kind else None
+
+
+def stub_title(entry: Entry) -> str:
+    """`Retracted: …`; a takedown shows no headline. A right-to-left headline is isolated from the prefix."""
+    title = line(entry.title)
+    if entry.state == "takedown" or not title:
+        return "Retracted"
+    if entry.direction == "rtl":
+        title = f"{FIRST_STRONG_ISOLATE}{title}{POP_ISOLATE}"
+    return f"Retracted: {title}"
+
+
+def stub_text(entry: Entry) -> str:
+    """Why it is gone: the publisher's reason, else the bare fact."""
+    if entry.state == "expired":
+        return "This story has expired."
+    return line(entry.reason or "") or "The publisher has taken this story back."

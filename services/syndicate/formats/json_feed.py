@@ -1,0 +1,99 @@
+"""JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/), by orjson.
+
+It knows no tombstones: a retracted story stays as a stub for as long as the window holds it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from schemas.feed import Entry, FeedHead
+from services.syndicate.formats.base import Format
+from services.syndicate.formats.content import full_html, stub_text, stub_title
+from services.syndicate.formats.text import line, rfc3339, xml_text
+
+
+def _said(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value not in (None, "", [], {})}
+
+
+def _stub(entry: Entry) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "url": entry.url if entry.state == "withdrawn" else None,  # a URL often spells the headline
+        "title": stub_title(entry),
+        "content_text": stub_text(entry),
+        "_wireroom": {"state": "retracted", "revision": entry.revision},
+    }
+
+
+def _story(entry: Entry) -> dict[str, Any]:
+    html = full_html(entry)
+    return {
+        "id": entry.id,
+        "url": entry.url,
+        "title": line(entry.title),
+        "content_html": html,
+        "summary": xml_text(entry.summary),
+        "image": entry.images[0].url if entry.images else None,
+        "authors": [_said({"name": line(author.name), "url": author.url}) for author in entry.authors],
+        "tags": list(dict.fromkeys(line(each.label) for each in entry.categories)),
+        "attachments": [
+            _said(
+                {
+                    "url": one.url,
+                    "mime_type": one.type,
+                    "size_in_bytes": one.length or None,
+                    "duration_in_seconds": one.duration,
+                }
+            )
+            for one in entry.enclosures
+        ],
+        "_wireroom": _said(
+            {
+                "revision": entry.revision,
+                "correction_note": xml_text(entry.correction_note or ""),
+                "source": _said({"name": line(entry.source.name), "url": entry.source.url}) if entry.source else None,
+                "rights": xml_text(entry.rights or ""),
+                "words": entry.words,
+                "reading_minutes": entry.reading_minutes,
+                "urgency": entry.urgency,
+                "direction": entry.direction,
+            }
+        ),
+        # Every item has content: a bare headline has an empty text.
+        **({} if html else {"content_text": xml_text(entry.summary or entry.title)}),
+    }
+
+
+def _entry(entry: Entry) -> bytes | None:
+    if entry.state == "expired":
+        return None
+    item = _said(_story(entry) if entry.state == "published" else _stub(entry))
+    item["id"] = xml_text(entry.id)
+    item["date_published"] = rfc3339(entry.published)
+    item["date_modified"] = rfc3339(entry.updated)
+    if entry.lang != "und":
+        item["language"] = entry.lang
+    return orjson.dumps(item)
+
+
+def _document(feed: FeedHead, fragments: Sequence[bytes]) -> bytes:
+    top = _said(
+        {
+            "version": "https://jsonfeed.org/version/1.1",
+            "title": line(feed.title),
+            "home_page_url": feed.home_url,
+            "feed_url": feed.self_url,
+            "description": line(feed.description),
+            "icon": feed.icon_url,
+            "authors": [{"name": line(feed.publisher)}],
+            "language": feed.lang,
+            "hubs": [{"type": "WebSub", "url": hub} for hub in feed.hub_urls],
+        }
+    )
+    return b"".join((orjson.dumps(top)[:-1], b',"items":[', b",".join(fragments), b"]}"))
+
+
+JSON_FEED = Format("json", "application/feed+json", _entry, _document)

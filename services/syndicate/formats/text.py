@@ -1,0 +1,65 @@
+"""Text as a feed may hold it: the last check before a serializer. Pure.
+
+Ingest has cleaned everything already; what still turns up here is mended rather than left to fail
+a whole document (reference: XML 1.0 §2.2 `Char`, UAX #9, RFC 3339, RFC 822).
+"""
+
+import re
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from html import escape
+
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_C1 = re.compile("[\x80-\x9f]")
+_BREAKS = re.compile("[ \t\r\n]+")
+_EMBEDDINGS = re.compile("[\u202a-\u202e]")
+_ISOLATES = re.compile("[\u2066-\u2069]")
+FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
+
+
+def _cp1252(match: re.Match[str]) -> str:
+    # What was meant by a C1 control is nearly always the Windows character of that number.
+    return match[0].encode("latin-1").decode("cp1252", "ignore")
+
+
+def xml_text(text: str) -> str:
+    """Drop the characters that XML 1.0 forbids; C1 controls become their cp1252 characters."""
+    return _FORBIDDEN.sub("", _C1.sub(_cp1252, text))
+
+
+def line(text: str) -> str:
+    """One line for a title or a name: no breaks, no bidi embeddings or overrides, isolates in pairs only."""
+    text = _EMBEDDINGS.sub("", _BREAKS.sub(" ", xml_text(text))).strip()
+    if _ISOLATES.search(text) is None:
+        return text
+    kept = list(text)
+    opened: list[int] = []
+    for at, char in enumerate(text):
+        if char in "\u2066\u2067\u2068":
+            opened.append(at)
+        elif char == POP_ISOLATE:
+            if opened:
+                opened.pop()
+            else:
+                kept[at] = ""
+    for at in opened:
+        kept[at] = ""
+    return "".join(kept)
+
+
+def as_html(text: str) -> str:
+    """Plain text where HTML is expected: escaped once."""
+    return escape(text, quote=False)
+
+
+def rfc3339(moment: datetime) -> str:
+    """Whole seconds, UTC, `Z` (RFC 3339)."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def rfc822(moment: datetime) -> str:
+    """`Tue, 03 Nov 2026 08:15:00 GMT`: English in every locale (RFC 822 as amended by RFC 1123).
+
+    Not feedgen's function, which flips the process-wide locale with every date and is not thread-safe.
+    """
+    return format_datetime(moment.astimezone(UTC).replace(microsecond=0), usegmt=True)
