@@ -17,14 +17,14 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "deploy"))
 
-from fetch_uv import by_hash, pip_option, pinned_version  # noqa: E402 - its directory has just been named
+from fetch_uv import by_hash, pinned_version, pip_option  # noqa: E402 - its directory has just been named
 
 LOCKS = {"run": "requirements.lock", "test": "requirements-dev.lock"}
 PYTHON = getattr(sys, "_base_executable", "") or sys.executable  # of a venv: the interpreter behind it
@@ -39,7 +39,7 @@ def say(text: str) -> None:
 
 
 def private_home() -> Path:
-    """The directory that is ours: never one that another user owns or could write to."""
+    """Find the directory that is ours: never one that another user owns or could write to."""
     where = hashlib.sha256(os.fsencode(ROOT)).hexdigest()[:12]
     choices = [Path(os.environ["WR_HOME"])] if os.environ.get("WR_HOME") else [ROOT / ".wr"]
     if cache := os.environ.get("XDG_CACHE_HOME"):
@@ -59,7 +59,7 @@ def private_home() -> Path:
 
 
 @contextmanager
-def alone(home: Path) -> Iterator[None]:
+def alone(home: Path) -> Generator[None]:
     """One builder at a time. A file system without locks lets both build: neither harms the other."""
     import fcntl  # noqa: PLC0415 - only where something is built
 
@@ -75,12 +75,12 @@ def alone(home: Path) -> Iterator[None]:
 
 
 def python_of(env: Path) -> Path:
-    """The interpreter inside an environment."""
+    """Name the interpreter inside an environment."""
     return env / "bin" / "python"
 
 
 def ready(pointer: Path) -> Path | None:
-    """The finished environment that `pointer` names; None if there is none or its base interpreter went away."""
+    """Return the finished environment that `pointer` names; None: there is none, or its base interpreter went away."""
     try:
         env = pointer.parent / pointer.read_text("utf-8").strip()
     except OSError:
@@ -89,7 +89,7 @@ def ready(pointer: Path) -> Path | None:
 
 
 def environment(home: Path, kind: str) -> Path:
-    """The interpreter of the locked environment, built if this lock and interpreter have none yet."""
+    """Return the interpreter of the locked environment, built if this lock and interpreter have none yet."""
     lock = ROOT / "deploy" / LOCKS[kind]
     abi = f"{PYTHON} {sys.version_info[:2]} {sysconfig.get_config_var('SOABI')} {sysconfig.get_platform()}"
     key = hashlib.sha256(lock.read_bytes() + abi.encode()).hexdigest()[:16]
@@ -143,7 +143,7 @@ def run(*command: str | Path, extra: dict[str, str] | None = None) -> bool:
 
 
 def uv_settings(home: Path) -> dict[str, str]:
-    """What uv must know: the system's certificates, no foreign interpreters, and what pip was configured with."""
+    """Say what uv must know: the system's certificates, no foreign interpreters, and what pip was configured with."""
     import ssl  # noqa: PLC0415 - only where something is built
 
     given = {"UV_PYTHON_DOWNLOADS": "never"}
@@ -165,7 +165,7 @@ def uv_settings(home: Path) -> dict[str, str]:
 
 
 def own_uv(home: Path) -> Iterator[Path]:
-    """Our pinned uv: kept from an earlier run, else by pip in a throw-away venv, else its wheel by hash."""
+    """Offer our pinned uv: kept from an earlier run, else by pip in a throw-away venv, else its wheel by hash."""
     pins = ROOT / "deploy" / "bootstrap.lock"
     uv = home / f"uv-{pinned_version(pins)}"
     if uv.exists():
@@ -174,7 +174,9 @@ def own_uv(home: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="tool-", dir=home) as folder:
         tool = Path(folder, "venv")
         say("no uv on PATH: fetching it into a private venv")
-        if run(PYTHON, "-I", "-m", "venv", tool) and run(python_of(tool), "-I", "-m", *PIP, "-r", pins, extra=PIP_SETTINGS):
+        if run(PYTHON, "-I", "-m", "venv", tool) and run(
+            python_of(tool), "-I", "-m", *PIP, "-r", pins, extra=PIP_SETTINGS
+        ):
             (tool / "bin" / "uv").replace(uv)
             yield uv
             return
@@ -224,13 +226,12 @@ def by_pip(env: Path, lock: Path) -> bool:
 
 
 def main(arguments: list[str]) -> None:
-    """`test …` starts the checks, `--uv` prints the path of a uv that works, anything else is Wireroom's."""
+    """`test …` starts the checks, `--uv …` a uv that works (for maintainers), anything else is Wireroom's."""
     home = private_home()
-    if arguments == ["--uv"]:
+    if arguments[:1] == ["--uv"]:
         with alone(home):
-            uv = shutil.which("uv") or next(own_uv(home), None)
-        print(uv or sys.exit(GIVE_UP))
-        return
+            uv = shutil.which("uv") or next(own_uv(home), None) or sys.exit(GIVE_UP)
+        os.execve(uv, [str(uv), *arguments[1:]], os.environ | uv_settings(home))
     checks = arguments[:1] == ["test"]
     python = environment(home, "test" if checks else "run")
     if checks:

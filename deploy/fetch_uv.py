@@ -40,7 +40,7 @@ class Candidate(NamedTuple):
 
 
 def pip_option(name: str) -> str | None:
-    """What pip was told, by environment, else by its configuration files (the last one that says it)."""
+    """Return what pip was told, by environment, else by its configuration files (the last one that says it)."""
     if value := os.environ.get("PIP_" + name.upper().replace("-", "_")):
         return value
     config = configparser.RawConfigParser()
@@ -59,7 +59,7 @@ def pip_option(name: str) -> str | None:
 
 
 def pinned_version(pins: Path) -> str:
-    """The version in `uv==… \\` of the lock."""
+    """Read the version in the line `uv==…` of the lock."""
     found = re.search(r"^uv==(\S+)", pins.read_text("utf-8"), re.MULTILINE)
     if not found:
         sys.exit(f"wr: {pins} pins no uv")
@@ -67,7 +67,7 @@ def pinned_version(pins: Path) -> str:
 
 
 def fitting(names: list[str], machine: str, libc: str, system: str) -> list[str]:
-    """Wheels that this machine can run, best first. Linux: musl's is static and runs on glibc too."""
+    """Choose the wheels that this machine can run, best first. Linux: musl's is static and runs on glibc too."""
     machine = {"amd64": "x86_64", "aarch64": "arm64" if system == "Darwin" else "aarch64"}.get(machine, machine)
     families = ["macosx_"] if system == "Darwin" else ["manylinux", "musllinux"] if libc == "glibc" else ["musllinux"]
 
@@ -91,7 +91,7 @@ class _Links(HTMLParser):
 
 
 def listed(page: bytes, content_type: str, url: str) -> Iterator[Candidate]:
-    """What an index page offers, in either form of the simple API."""
+    """List what an index page offers, in either form of the simple API."""
     if "json" in content_type:
         for file in json.loads(page)["files"]:
             yield Candidate(file["filename"], urljoin(url, file["url"]), file.get("hashes", {}).get("sha256"))
@@ -105,7 +105,7 @@ def listed(page: bytes, content_type: str, url: str) -> Iterator[Candidate]:
 
 
 def _context(*, secret: bool, say: Callable[[str], None]) -> ssl.SSLContext:
-    """The system's certificates (or pip's). Without any at all, the hash alone vouches for what comes."""
+    """Trust the system's certificates (or pip's). Without any at all, the hash alone vouches for what comes."""
     cert = pip_option("cert")
     context = ssl.create_default_context(cafile=cert if cert and Path(cert).is_file() else None)
     paths = ssl.get_default_verify_paths()
@@ -118,7 +118,7 @@ def _context(*, secret: bool, say: Callable[[str], None]) -> ssl.SSLContext:
 
 
 def _get(url: str, home: str, say: Callable[[str], None]) -> tuple[bytes, str, str]:
-    """Body, media type and final address. Credentials of the index go to its own host only."""
+    """Fetch: body, media type and final address. Credentials of the index go to its own host only."""
     index, parts = urlsplit(home), urlsplit(url)
     bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
     request = Request(bare, headers={"Accept": ACCEPT, "User-Agent": "wireroom-wr"})  # noqa: S310 - checked below
@@ -136,7 +136,7 @@ def _get(url: str, home: str, say: Callable[[str], None]) -> tuple[bytes, str, s
 
 
 def _offered(version: str, say: Callable[[str], None]) -> tuple[list[Candidate], str]:
-    """Files of that version: from pip's local `find-links` folders, and from the index."""
+    """List the files of that version: from pip's local `find-links` folders, and from the index."""
     prefix = f"uv-{version}-"
     folders = [Path(part.removeprefix("file://")) for part in (pip_option("find-links") or "").split()]
     files = [file for folder in folders if folder.is_dir() for file in sorted(folder.glob(f"{prefix}*.whl"))]
