@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from services import __version__
-from services.cli import config, dead, partners, publish, service, status, webhooks
+from services.cli import config, db, dead, doctor, partners, publish, service, status, webhooks
 from services.cli.errors import CommandError
 from services.cli.examples import examples
 
@@ -38,7 +38,7 @@ def _root(
     pass
 
 
-for _group in (service, publish, status, dead, webhooks, partners, config):
+for _group in (service, publish, status, dead, webhooks, partners, config, doctor, db):
     _group.register(app)
 
 

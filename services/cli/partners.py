@@ -35,7 +35,10 @@ def subscribers_ls(limit: Limit = 200, *, as_json: AsJson = False) -> None:
 
 def keys_create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for.")],
-    scope: Annotated[list[str], typer.Option(help="What it may do; may be repeated: publish, read, admin …")],
+    scope: Annotated[
+        list[str],
+        typer.Option(help="What it may do: articles:write, webhooks:read, ops:read, admin …; may be repeated."),
+    ],
     expires: Annotated[str | None, typer.Option(help="When it ends, with a zone: 2027-01-01T00:00:00Z.")] = None,
     *,
     as_json: AsJson = False,
@@ -106,7 +109,7 @@ def register(app: typer.Typer) -> None:
     keys = typer.Typer(
         help="Keys: who may publish, read, or administer.", no_args_is_help=True, epilog=examples("wireroom keys ls")
     )
-    keys.command("create", epilog=examples("wireroom keys create newsroom --scope publish"))(keys_create)
+    keys.command("create", epilog=examples("wireroom keys create newsroom --scope articles:write"))(keys_create)
     keys.command("ls", epilog=examples("wireroom keys ls"))(keys_ls)
     keys.command("revoke", epilog=examples("wireroom keys revoke KEY"))(keys_revoke)
     feeds = typer.Typer(help="Feeds: what readers poll.", no_args_is_help=True, epilog=examples("wireroom feeds ls"))

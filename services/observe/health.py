@@ -1,4 +1,7 @@
-"""`/healthz` and `/readyz`: the truth about this process, found out when asked."""
+"""What `/readyz` answers: the truth about this process, found out when asked.
+
+`/healthz` needs nothing of this: that it answers is the answer.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -33,18 +36,10 @@ class Health:
         self._pool_alive, self._tasks, self._runs_stages = pool_alive, tasks, runs_stages
         self._answer_s = answer_s
 
-    def healthz(self) -> dict[str, Any]:
-        """Answer: this process runs and its event loop turns. No detail, for anyone may ask."""
-        return {"status": "ok"}
-
-    async def readyz(self) -> tuple[bool, dict[str, Any]]:
-        """Tell whether work may be sent here, and every check with what is wrong."""
+    async def readyz(self) -> tuple[bool, dict[str, str]]:
+        """Tell whether work may be sent here, and each check's own word: "ok", or what is wrong."""
         checks = readiness(await self._vitals())
-        ready = not any(check.fault for check in checks)
-        return ready, {
-            "ready": ready,
-            "checks": {check.name: check.fault or "ok" for check in checks},
-        }
+        return not any(check.fault for check in checks), {check.name: check.fault or "ok" for check in checks}
 
     async def _vitals(self) -> Vitals:
         store_fault = await self._store_fault()
