@@ -72,7 +72,7 @@ class RedisServer:
         try:
             with self.client() as client:
                 return bool(client.ping())
-        except (redis.ConnectionError, redis.exceptions.BusyLoadingError):
+        except (redis.ConnectionError, redis.BusyLoadingError):
             return False
 
     def flush(self) -> None:

@@ -58,7 +58,7 @@ def read_entry(entry_id: str, fields: Mapping[bytes, bytes], deliveries: int = 1
 
 
 def fields_of(payload: bytes) -> dict[bytes, bytes]:
-    """The fields that we write for a payload: plain JSON, readable in any language."""
+    """Return the fields that we write for a payload: plain JSON, readable in any language."""
     return {FIELD: payload}
 
 

@@ -16,7 +16,7 @@ os.environ["FASTSTREAM_SUPERVISOR_DISABLED"] = "1"  # read with int(); it would 
 
 from faststream import AckPolicy
 from faststream.redis import RedisBroker, StreamSub
-from faststream.redis.message import RedisBatchStreamMessage
+from faststream.redis.message import FAKE_CONSUMER, RedisBatchStreamMessage
 from faststream.redis.parser import MessageFormat
 
 from schemas.topics import Topic
@@ -33,12 +33,12 @@ class Plain(MessageFormat):
 
     @classmethod
     async def encode(cls, *, message: Any, **_: Any) -> bytes:
-        """The payload's bytes as they are."""
+        """Return the payload's bytes as they are."""
         return bytes(message)
 
     @classmethod
     def parse(cls, data: bytes) -> tuple[bytes, dict[str, Any]]:
-        """The bytes as they are; entries are judged one by one in our own code."""
+        """Return the bytes as they are; entries are judged one by one in our own code."""
         return data, {}
 
 
@@ -64,7 +64,7 @@ class Reading:
         return bool(self._subscriber.running and tasks and not any(task.done() for task in tasks))
 
     def why_dead(self) -> str | None:
-        """The exception its task ended with."""
+        """Return the exception its task ended with."""
         for task in self._subscriber.tasks:
             if task.done() and not task.cancelled() and (error := task.exception()):
                 return f"{type(error).__name__}: {error}"
@@ -116,11 +116,11 @@ class Framework:
                 batch_headers=[],
                 message_id=first,
                 correlation_id=first,
-                consumer=self._broker._connection,  # noqa: SLF001 - the message wants it; we never ack through it
+                consumer=FAKE_CONSUMER,  # the message wants one; we never acknowledge through it
                 group=group,
             )
 
-        async def decoder(message: Any) -> Raw:  # noqa: RUF029 - the framework awaits it
+        async def decoder(message: Any) -> Raw:
             return message.raw_message["message_ids"], message.raw_message["data"]
 
         async def handler(raw: Raw) -> None:
@@ -147,11 +147,13 @@ class Framework:
 
 
 def _resp2(url: str) -> str:
-    """The URL with RESP2 asked for: the client's own default has become RESP3."""
+    """Return the URL with RESP2 asked for: the client's own default has become RESP3."""
     parts = urlsplit(url)
     options = [(key, value) for key, value in parse_qsl(parts.query) if key != "protocol"]
     query = urlencode([*options, ("protocol", "2")])
     # urlunsplit would turn unix:///path into unix:/path
-    return f"{parts.scheme}://{parts.netloc}{parts.path}?{query}" if parts.scheme == "unix" else urlunsplit(
-        parts._replace(query=query)
+    return (
+        f"{parts.scheme}://{parts.netloc}{parts.path}?{query}"
+        if parts.scheme == "unix"
+        else urlunsplit(parts._replace(query=query))
     )

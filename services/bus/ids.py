@@ -2,17 +2,17 @@
 
 
 def text(value: bytes | str) -> str:
-    """An id or a name as str."""
+    """Return an id or a name as str."""
     return value.decode() if isinstance(value, bytes) else value
 
 
 def id_key(entry_id: str) -> tuple[int, int]:
-    """An id in its order."""
+    """Return an id in its order."""
     ms, _, number = entry_id.partition("-")
     return int(ms), int(number or 0)
 
 
 def id_after(entry_id: str) -> str:
-    """The smallest id above it."""
+    """Return the smallest id above it."""
     ms, number = id_key(entry_id)
     return f"{ms}-{number + 1}"

@@ -1,6 +1,6 @@
 """Our own connection to Redis, beside the framework's: plain redis-py, errors in the bus's terms."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -19,7 +19,7 @@ Info = dict[str, Any]
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translated() -> Generator[None]:
     """Turn what redis-py raises into BusUnavailable."""
     try:
         yield

@@ -41,7 +41,7 @@ class MemoryServer:
         self._streams: dict[str, _Stream] = {}
 
     def stream(self, name: str) -> _Stream:
-        """The stream with its groups at 0. Raises BusUnavailable while away."""
+        """Return the stream with its groups at 0. Raises BusUnavailable while away."""
         if self.away:
             raise BusUnavailable("the server is away")
         if name not in self._streams:
@@ -163,7 +163,7 @@ class MemoryBus:
             topic.name,
             group,
             handler,
-            ack=lambda ids: reader.ack(ids),
+            ack=lambda ids: reader.ack(ids),  # noqa: PLW0108 - the reader is made below
             on_poison=lambda: self.on_poison,
             timings=self.timings,
             waits_for=self._waits_for,

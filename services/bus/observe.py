@@ -47,7 +47,7 @@ class Observer:
         )
 
     async def server(self, streams: tuple[str, ...]) -> tuple[ServerStats, str | None]:
-        """The server's condition, and its run id, which changes with every restart."""
+        """Return the server's condition, and its run id, which changes with every restart."""
         redis = self._link.redis
         try:
             info: Info = await self._link.call(redis.info, "server", "memory", "persistence", "replication")

@@ -103,7 +103,7 @@ class Bus(Protocol):
         ...
 
     async def epoch(self) -> str:
-        """A word that changes when the server came back empty. Raises BusUnavailable."""
+        """Return a word that changes when the server came back empty. Raises BusUnavailable."""
         ...
 
     async def stats(self) -> list[GroupStats]:
@@ -111,9 +111,9 @@ class Bus(Protocol):
         ...
 
     async def server(self) -> ServerStats:
-        """The server's own condition. Never raises for an absent server."""
+        """Return the server's own condition. Never raises for an absent server."""
         ...
 
     def health(self) -> list[SubscriberHealth]:
-        """The subscribers of this process, from what the watchdog saw last."""
+        """Return the subscribers of this process, from what the watchdog saw last."""
         ...

@@ -270,5 +270,3 @@ class RedisBus:
             # The framework sleeps 5 s after a lost connection, whatever happens; a new start does not.
             for subscription in self._subscriptions:
                 subscription.wake()
-
-

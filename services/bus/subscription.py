@@ -72,15 +72,13 @@ class Subscription:
 
     def bind(self, framework: "Framework") -> None:
         """Declare the reader."""
-        self._reading = framework.reading(
-            self.topic, self.group, self._consumer, self._timings.poll_s, self._on_read
-        )
+        self._reading = framework.reading(self.topic, self.group, self._consumer, self._timings.poll_s, self._on_read)
         self._stopped = False
         self._started = False
         self._settler.resume()
 
     def loops(self) -> list[Coroutine[Any, Any, None]]:
-        """What must run beside the reader, until cancelled."""
+        """Return what must run beside the reader, until cancelled."""
         return [
             self._forever(self._timings.watchdog_s, self.watch),
             self._forever(self._timings.claim_every_s, self._claim, at_once=True),
@@ -111,7 +109,7 @@ class Subscription:
                 await self._link.ensure_group(self.topic.name, self.group)
                 await self._reading.stop()
                 await self._reading.start()
-            except Exception as error:  # noqa: BLE001 - Redis away, or refusing: tried again, never given up
+            except Exception as error:  # Redis away, or refusing: tried again, never given up
                 self._error = f"{type(error).__name__}: {error}"
                 raise BusUnavailable(self._error) from error
             self._error = None
@@ -216,9 +214,7 @@ class Subscription:
         if lost:
             log.error("bus.pending_lost", stream=self.topic.name, group=self.group, consumer=consumer, entries=lost)
 
-    async def _forever(
-        self, every_s: float, step: Callable[[], Awaitable[None]], *, at_once: bool = False
-    ) -> None:
+    async def _forever(self, every_s: float, step: Callable[[], Awaitable[None]], *, at_once: bool = False) -> None:
         """Repeat a step. While Redis is away the pauses grow; nothing ends it but cancellation."""
         pause = 0.0 if at_once else every_s
         while True:

@@ -64,7 +64,7 @@ class Tail:
         return entries[-1].id
 
     async def _newest(self) -> str:
-        """The last id ever given out in this stream; 0-0 where there is none."""
+        """Return the last id ever given out in this stream; 0-0 where there is none."""
         try:
             info = await self._link.call(self._link.redis.xinfo_stream, self._topic.name)
         except BusUnavailable as error:

@@ -26,7 +26,7 @@ class Trimmer:
         return int(await self._link.call(self._link.redis.xtrim, stream, minid=bound, approximate=True, limit=_AT_MOST))
 
     async def _needed(self, stream: str, groups: tuple[str, ...]) -> str | None:
-        """The oldest id that some group may still want; None: unknown, so nothing may go."""
+        """Return the oldest id that some group may still want; None: unknown, so nothing may go."""
         found = await self._link.groups(stream)
         if not found.keys() >= set(groups):
             return None  # a group of the map is missing: it will be created at 0 and read everything
@@ -41,10 +41,8 @@ class Trimmer:
         return min(bounds, key=id_key)
 
     async def _aged(self, stream: str) -> str | None:
-        """A stream that nobody reads in a group holds hints: those of the last minutes are kept."""
+        """Return a stream that nobody reads in a group holds hints: those of the last minutes are kept."""
         if await self._link.groups(stream):
             return await self._needed(stream, ())
         keep_from = await self._link.now_ms() - int(1000 * self._timings.hint_retention_s)
         return f"{keep_from}-0" if keep_from > 0 else None
-
-
