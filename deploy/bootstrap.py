@@ -10,6 +10,7 @@ interpreter points to it, written last and at once. A second start reads that fi
 """
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -164,6 +165,11 @@ def uv_settings(home: Path) -> dict[str, str]:
     return given
 
 
+def with_pip(env: Path) -> bool:
+    """Make a venv with pip in it. Debian's python3 alone lacks what that takes, and venv would say so at length."""
+    return importlib.util.find_spec("ensurepip") is not None and run(PYTHON, "-I", "-m", "venv", env)
+
+
 def own_uv(home: Path) -> Iterator[Path]:
     """Offer our pinned uv: kept from an earlier run, else by pip in a throw-away venv, else its wheel by hash."""
     pins = ROOT / "deploy" / "bootstrap.lock"
@@ -174,9 +180,7 @@ def own_uv(home: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="tool-", dir=home) as folder:
         tool = Path(folder, "venv")
         say("no uv on PATH: fetching it into a private venv")
-        if run(PYTHON, "-I", "-m", "venv", tool) and run(
-            python_of(tool), "-I", "-m", *PIP, "-r", pins, extra=PIP_SETTINGS
-        ):
+        if with_pip(tool) and run(python_of(tool), "-I", "-m", *PIP, "-r", pins, extra=PIP_SETTINGS):
             (tool / "bin" / "uv").replace(uv)
             yield uv
             return
@@ -216,7 +220,7 @@ def by_pip(env: Path, lock: Path) -> bool:
     """Install the lock with the interpreter's own means, where no uv runs."""
     shutil.rmtree(env, ignore_errors=True)
     pip: tuple[str | Path, ...] = (python_of(env), "-I", "-m", *PIP)
-    if not run(PYTHON, "-I", "-m", "venv", env):  # Debian: pip may be there although venv's own is not
+    if not with_pip(env):  # Debian: a pip of the system may be there although venv's own is not
         shutil.rmtree(env, ignore_errors=True)
         pip = (PYTHON, "-I", "-m", "pip", "--python", python_of(env), *PIP[1:])
         if not run(PYTHON, "-I", "-m", "venv", "--without-pip", env):
@@ -244,4 +248,7 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.exit(130)

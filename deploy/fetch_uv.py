@@ -104,20 +104,19 @@ def listed(page: bytes, content_type: str, url: str) -> Iterator[Candidate]:
         yield Candidate(unquote(target.rpartition("/")[2]), target, digest)
 
 
-def _context(*, secret: bool, say: Callable[[str], None]) -> ssl.SSLContext:
+def _context(*, secret: bool) -> ssl.SSLContext:
     """Trust the system's certificates (or pip's). Without any at all, the hash alone vouches for what comes."""
     cert = pip_option("cert")
     context = ssl.create_default_context(cafile=cert if cert and Path(cert).is_file() else None)
     paths = ssl.get_default_verify_paths()
     some = context.cert_store_stats()["x509_ca"] or (paths.capath and any(Path(paths.capath).iterdir()))
     if not some and not secret:
-        say("this machine has no certificates: the hash alone vouches for uv")
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
 
 
-def _get(url: str, home: str, say: Callable[[str], None]) -> tuple[bytes, str, str]:
+def _get(url: str, home: str) -> tuple[bytes, str, str]:
     """Fetch: body, media type and final address. Credentials of the index go to its own host only."""
     index, parts = urlsplit(home), urlsplit(url)
     bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
@@ -127,7 +126,7 @@ def _get(url: str, home: str, say: Callable[[str], None]) -> tuple[bytes, str, s
     if index.username and parts.hostname == index.hostname:
         pair = f"{unquote(index.username)}:{unquote(index.password or '')}"
         request.add_unredirected_header("Authorization", "Basic " + base64.b64encode(pair.encode()).decode())
-    opener = build_opener(HTTPSHandler(context=_context(secret=bool(index.username), say=say)))
+    opener = build_opener(HTTPSHandler(context=_context(secret=bool(index.username))))
     with opener.open(request, timeout=TIMEOUT_S) as answer:
         body = answer.read(LARGEST + 1)
         if len(body) > LARGEST:
@@ -135,7 +134,7 @@ def _get(url: str, home: str, say: Callable[[str], None]) -> tuple[bytes, str, s
         return body, answer.headers.get("Content-Type", ""), answer.geturl()
 
 
-def _offered(version: str, say: Callable[[str], None]) -> tuple[list[Candidate], str]:
+def _offered(version: str) -> tuple[list[Candidate], str]:
     """List the files of that version: from pip's local `find-links` folders, and from the index."""
     prefix = f"uv-{version}-"
     folders = [Path(part.removeprefix("file://")) for part in (pip_option("find-links") or "").split()]
@@ -143,7 +142,7 @@ def _offered(version: str, say: Callable[[str], None]) -> tuple[list[Candidate],
     found = [Candidate(file.name, file.as_uri(), None) for file in files]
     home = pip_option("index-url") or DEFAULT_INDEX
     if not pip_option("no-index"):
-        page, kind, final = _get(home.rstrip("/") + "/uv/", home, say)
+        page, kind, final = _get(home.rstrip("/") + "/uv/", home)
         found += [candidate for candidate in listed(page, kind, final) if candidate.name.startswith(prefix)]
     return found, home
 
@@ -151,12 +150,12 @@ def _offered(version: str, say: Callable[[str], None]) -> tuple[list[Candidate],
 def _attempt(pins: Path, target: Path, say: Callable[[str], None]) -> bool:
     allowed = set(re.findall(r"sha256:([0-9a-f]{64})", pins.read_text("utf-8")))
     version = pinned_version(pins)
-    offered, home = _offered(version, say)
+    offered, home = _offered(version)
     names = fitting([file.name for file in offered], platform.machine(), platform.libc_ver()[0], platform.system())
     for file in sorted((file for file in offered if file.name in names), key=lambda file: names.index(file.name)):
         if file.digest and file.digest not in allowed:
             continue
-        body = _get(file.url, home, say)[0]
+        body = _get(file.url, home)[0]
         if hashlib.sha256(body).hexdigest() not in allowed:
             say(f"refused {file.name}: its hash is not the pinned one")
             continue
