@@ -33,18 +33,17 @@ def check(*, as_json: AsJson = False) -> None:
         return await database.read(lambda connection: (sums(connection), recount(connection)))
 
     kept, counted = _with_database(load_settings(), compare, readonly=True)
-    rows = [
-        {"name": name, "kept": kept.get(name, 0), "counted": counted.get(name, 0)} for name in sorted({*kept, *counted})
-    ]
-    wrong = [row for row in rows if row["kept"] != row["counted"]]
+    figures = {name: (kept.get(name, 0), counted.get(name, 0)) for name in sorted({*kept, *counted})}
+    wrong = [name for name, (one, other) in figures.items() if one != other]
     if as_json:
-        print_json({"ok": not wrong, "sums": rows})
+        shown = {name: {"kept": one, "counted": other} for name, (one, other) in figures.items()}
+        print_json({"ok": not wrong, "sums": shown})
     else:
-        marked = [(r["name"], number(r["kept"]), number(r["counted"]), "!" if r in wrong else "") for r in rows]
-        table(("sum", "kept", "counted", ""), marked, empty="the database is empty")
+        rows = [(name, number(a), number(b), "!" if name in wrong else "") for name, (a, b) in figures.items()]
+        table(("sum", "kept", "counted", ""), rows, empty="the database is empty")
     if wrong:
-        names = ", ".join(str(row["name"]) for row in wrong)
-        fail(f"the sums do not agree: {names}", "Keep the file and report this as a fault; no article is touched by it")
+        cure = "Keep the file and report this as a fault; no article is touched by it"
+        fail(f"the sums do not agree: {', '.join(wrong)}", cure)
 
 
 def migrate() -> None:

@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,7 +39,7 @@ def publish(
     stated = {"url": url, "id": article_id, "published_at": published_at}
     if article_id is not None and len(files) > 1:
         raise UsageError("--id names one article, and several files were given", "Publish them one by one")
-    client = connect()
+    client = cache(connect)  # asked for with the first file that can be read
     items: list[Item] = []
     for name in files:
         for item in _publish_file(client, name, kind, {k: v for k, v in stated.items() if v is not None}):
@@ -76,7 +77,7 @@ def retract(
         _say_item({"file": "retract", **answer})
 
 
-def _publish_file(client: Client, name: str, kind: Kind | None, stated: dict[str, str]) -> Iterator[Item]:
+def _publish_file(client: Callable[[], Client], name: str, kind: Kind | None, stated: dict[str, str]) -> Iterator[Item]:
     document = _read(name, kind)
     if isinstance(document, Unreadable):
         yield {"file": name, "status": "refused", "why": document.why}
@@ -111,11 +112,11 @@ def _page(document: Document, stated: dict[str, str]) -> bytes:
     return read(document.text, **stated)
 
 
-def _post(client: Client, name: str, document: Document) -> Iterator[Item]:
+def _post(client: Callable[[], Client], name: str, document: Document) -> Iterator[Item]:
     pieces = chunks(document.raw) if document.kind is Kind.NDJSON else iter((document.raw,))
     line = 0
     for piece in pieces:
-        answer = client.call("POST", "/v1/articles", piece, CONTENT_TYPES[document.kind])
+        answer = client().call("POST", "/v1/articles", piece, CONTENT_TYPES[document.kind])
         if document.kind in {Kind.NDJSON, Kind.CLOUDEVENTS} and answer.ok:
             for item in answer.body["items"]:
                 line += 1

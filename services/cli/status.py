@@ -8,6 +8,7 @@ from services.cli.client import connect, segment
 from services.cli.examples import examples
 from services.cli.output import AsJson, clean, moment, number, print_json, say, seconds, table
 
+INBOX = "article.inbox"  # schemas.topics names it; importing that takes 0.2 s
 STATES = ("done", "waiting", "held", "dead")
 
 
@@ -22,7 +23,9 @@ def status(*, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"url": client.url, **stats})
         return
-    say(f"{client.url}   queue: {clean((stats.get('queue') or {}).get('command'))}")
+    say(client.url)
+    if queue := stats.get("queue"):
+        say(f"queue: {redis_cli(clean(queue))} XADD {INBOX} '*' data '{{…}}'")
     say(_sum("events", "accepted", stats))
     if deliveries := stats.get("deliveries"):
         say(_sum("deliveries", "owed", deliveries))
@@ -53,10 +56,16 @@ def trace(
     if as_json:
         print_json(found)
         return
-    say(f"{clean(found['id'])}  revision {found['revision']}  {found['status']}  {clean(found.get('title'))}")
+    say(f"{clean(found['article_id'])}  revision {found['state']['newest']}  {found['status']}")
     for step in found["steps"]:
         after = f"+{seconds(step['after_s'])}" if step.get("after_s") is not None else ""
         say(f"{moment(step['at'])}  {after:>9}  {step['what']:<10} {clean(step['says'])}")
+
+
+def redis_cli(url: str) -> str:
+    """Turn a Redis URL into the command that speaks to it."""
+    path = url.removeprefix("unix://").partition("?")[0]
+    return f"redis-cli -u {url}" if path == url else f"redis-cli -s '{path}'"
 
 
 def _sum(what: str, total: str, counts: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from schemas.topics import READS
 from services.observe.alerts import alerts
 from services.observe.core import Reading, outbox_age, stages
 
@@ -10,7 +9,8 @@ from services.observe.core import Reading, outbox_age, stages
 def stats_body(reading: Reading, queue: str | None = None) -> dict[str, Any]:
     """Make the answer of `GET /v1/stats` (DESIGN.md §4): P4's sum, every stage, and what stands beside them.
 
-    `reading.stats` must be known; `queue` is the address of the public queue, ready for redis-cli.
+    `reading.stats` must be known; `queue` is the URL of the Redis whose stream
+    `article.inbox` takes events, its password masked.
     """
     stats = reading.stats
     assert stats is not None, "without the store there is no sum to tell"
@@ -25,6 +25,6 @@ def stats_body(reading: Reading, queue: str | None = None) -> dict[str, Any]:
             {"stage": dead.stage, "cause": dead.cause, "count": dead.count, "newest_at": dead.newest_at.isoformat()}
             for dead in stats.dead_letters
         ],
-        "queue": {"stream": READS["ingest"].name, "command": queue},
+        "queue": queue,
         "alerts": [alert._asdict() for alert in alerts(reading)],
     }

@@ -10,9 +10,6 @@ from typing import Any, NamedTuple
 from schemas.delivery import WorkState
 from schemas.records import CarriedBy, DeliveryRecord, Trace, TraceEvent, TraceWork
 
-_ANSWERS: Any = {"deliveries": {"__all__": {"attempts": {"__all__": {"body"}}}}}
-"""What endpoints answered: arbitrary bytes, shown with the delivery alone."""
-
 
 class Step(NamedTuple):
     """Something that happened, or (`open`) still has to. `what` is publish, stream, a stage, feed or attempt."""
@@ -24,28 +21,17 @@ class Step(NamedTuple):
     open: bool = False
 
 
-def trace_body(trace: Trace) -> dict[str, Any]:
-    """Make the answer of `GET /v1/articles/{id}/trace`: the record in full, and its `steps` in order of time.
+def timeline(trace: Trace) -> list[dict[str, Any]]:
+    """Make the `steps` of `GET /v1/articles/{id}/trace`, in order of time.
 
-    `after_s` counts seconds from the event's publish, for steps that belong to no event from the first.
+    `after_s` counts seconds from the event's publish; for steps that belong to no event, from the first one's.
     """
-    body = trace.model_dump(mode="json", exclude=_ANSWERS)
-    body["id"] = body.pop("article_id")
-    body["revision"] = trace.state.newest
     began = {event.id: event.accepted_at for event in trace.events}
     first = min(began.values(), default=None)
-    body["steps"] = [
-        {
-            "at": step.at.isoformat(),
-            "after_s": _after(step.at, began.get(step.event_id or "", first)),
-            "what": step.what,
-            "says": step.says,
-            "event_id": step.event_id,
-            "open": step.open,
-        }
+    return [
+        {**step._asdict(), "at": step.at.isoformat(), "after_s": _after(step.at, began.get(step.event_id or "", first))}
         for step in sorted(steps(trace), key=lambda step: step.at)
     ]
-    return body
 
 
 def steps(trace: Trace) -> Iterator[Step]:

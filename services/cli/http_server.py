@@ -1,0 +1,72 @@
+"""The HTTP server inside our event loop: uvicorn, without its signal handlers, on a socket of our choosing."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Generator
+from typing import Any
+
+import uvicorn
+
+from services.cli.errors import CommandError
+
+DEFAULT_PORT = 8080
+_GRACE_S = 5  # for requests under way and open streams
+
+
+class Server(uvicorn.Server):
+    """Leaves signals to the composition root, which has more to stop than HTTP."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Capture none."""
+        yield
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind. A taken default port is replaced by a free one; a taken port that was asked for is an error."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    last: OSError | None = None
+    for candidate in (port, 0) if port == DEFAULT_PORT else (port,):
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((host, candidate))
+        except OSError as error:
+            sock.close()
+            last = error
+            continue
+        sock.listen(2_048)
+        sock.setblocking(False)
+        return sock
+    raise CommandError(f"cannot listen on {host}:{port}: {last and last.strerror}. Choose another: WIREROOM_BIND=host:port")
+
+
+@contextlib.asynccontextmanager
+async def serving(app: Any, sock: socket.socket, *, behind_proxy: bool):  # type: ignore[no-untyped-def]
+    """Serve `app` until the block ends; requests under way get a few seconds to finish."""
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=behind_proxy,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=_GRACE_S,
+        h11_max_incomplete_event_size=64 * 1024,
+        backlog=2_048,
+    )
+    server = Server(config)
+    task = asyncio.create_task(server.serve(sockets=[sock]), name="http")
+    try:
+        while not server.started:
+            if task.done():
+                task.result()
+            await asyncio.sleep(0.005)
+        yield task
+    finally:
+        server.should_exit = True
+        await asyncio.wait([task], timeout=_GRACE_S + 2)
