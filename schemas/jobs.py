@@ -132,12 +132,16 @@ class SyndicatePlan(NamedTuple):
 
 
 class WindowItem(NamedTuple):
-    """One article in a feed's window: its entry has `version`, moved in this feed at `moved_at`."""
+    """One article in a feed's window: its entry has `version`, moved in this feed at `moved_at`.
+
+    `published`, `updated` and `entry_id` are the entry's own: feeds are ordered and dated by them.
+    """
 
     article_id: str
     version: int
     moved_at: datetime
     published: datetime
+    updated: datetime
     entry_id: str
 
 
