@@ -32,13 +32,9 @@ from services.outbound.lookup import Lookup, SystemLookup
 
 READ_BYTES = 64 * 1024  # of a body, raw
 KEEP_BYTES = 16 * 1024
-WIRE_BYTES = 512 * 1024  # of one answer in all: 1xx floods, chunk extensions, trailers
+WIRE_BYTES = 1024 * 1024  # of one answer in all: 1xx floods, chunk framing, trailers
 CONNECT_S = 5.0  # TCP and TLS, to one address
 IDLE_S = 30.0
-
-
-class TooMuchError(Exception):
-    """The partner sent more than any answer needs."""
 
 
 @dataclass(slots=True)
@@ -59,7 +55,7 @@ class _Carrier(ResponseHandler):
     """A connection that counts: requests it carried, and bytes of the present answer."""
 
     carried = 0
-    received = 0
+    received = 0  # more than WIRE_BYTES: cut
 
     def set_response_params(self, **params: Any) -> None:
         self.carried += 1
@@ -71,10 +67,8 @@ class _Carrier(ResponseHandler):
         if self.received <= WIRE_BYTES:
             super().data_received(data)
             return
-        transport = self.transport
-        self.set_exception(TooMuchError())
-        if transport is not None:
-            transport.abort()
+        if self.transport is not None:
+            self.transport.abort()
 
     @property
     def went_stale(self) -> bool:
@@ -278,6 +272,8 @@ def _why(error: Exception, exchange: _Exchange) -> tuple[Cause, str]:
     """Name a failure in words that are safe to show its owner: no address, no banner, no text of theirs."""
     if exchange.refused is not None:
         return Cause.BLOCKED_ADDRESS, exchange.refused
+    if exchange.carrier is not None and exchange.carrier.received > WIRE_BYTES:
+        return Cause.PROTOCOL, "far more bytes than an answer needs"
     if isinstance(error, OSError) and error.errno in _OURS:
         return Cause.INTERNAL, "we ran out of open files"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
@@ -294,7 +290,6 @@ _CAUSES: tuple[tuple[tuple[type[Exception], ...], Cause, str], ...] = (
     ((aiohttp.ClientConnectorDNSError,), Cause.DNS, "the name could not be resolved"),
     ((aiohttp.ClientSSLError, tls.SSLError), Cause.TLS, "the TLS handshake failed"),
     ((aiohttp.ClientConnectorError,), Cause.CONNECT, "no connection"),
-    ((TooMuchError,), Cause.PROTOCOL, "far more bytes than an answer needs"),
     ((aiohttp.ClientResponseError, HttpProcessingError), Cause.PROTOCOL, "the answer is not HTTP/1.1"),
     ((aiohttp.ClientPayloadError,), Cause.RESET, "the connection ended inside the answer"),
     ((aiohttp.ServerDisconnectedError,), Cause.RESET, "the connection was closed without an answer"),

@@ -148,6 +148,8 @@ def judge(text: str, port: int, scheme: str, policy: AddressPolicy) -> str | Non
         address = ip_address(text)
     except ValueError:
         return FAULT_SPELLING
+    if isinstance(address, IPv6Address) and address.scope_id is not None:
+        return FAULT_ADDRESS  # link-local; and a scope would hide an address from the sets below
     faces = _faces(address)
     if any(face in METADATA or policy.listens(face, port) for face in faces):
         return FAULT_ADDRESS

@@ -5,19 +5,14 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
 
 THREADS = 64
 FRESH_S = 30.0  # an answer is believed this long; every answer is judged before it is dialled
 
 
-class Lookup(Protocol):
-    """All addresses of a name, as text. OSError when there are none or nobody answers."""
-
-    async def __call__(self, host: str) -> Sequence[str]:
-        """Ask. A cancelled caller gets no answer, others do."""
-        ...
+Lookup = Callable[[str], Awaitable[Sequence[str]]]
+"""All addresses of a name, as text. OSError when there are none or nobody answers."""
 
 
 class SystemLookup:
