@@ -57,7 +57,7 @@ async def _redis_answers(url: str) -> bool:
 def database(settings: "Settings") -> Iterator[Finding]:
     """Check that the database can be read, if there should be one by now."""
     url = database_url(settings)
-    if settings.database_url is None and not (settings.data_dir / "wireroom.db").exists():
+    if settings.database_url is None and not (settings.data_dir / "wireroom.sqlite").exists():
         yield Finding("ok", f"the SQLite file {url} will be made at the first start")
         return
     from services.store.errors import StoreUnavailable

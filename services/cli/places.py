@@ -10,7 +10,7 @@ def database_url(settings: "Settings") -> str:
     """Tell the database's URL: the configured one, else SQLite in the data directory. May hold a password."""
     if settings.database_url is not None:
         return settings.database_url.get_secret_value()
-    return str(settings.data_dir / "wireroom.db")
+    return str(settings.data_dir / "wireroom.sqlite")
 
 
 def without_password(url: str) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from services.cli.errors import UsageError
 from services.cli.examples import examples
 from services.cli.options import load_settings
 
@@ -32,11 +33,12 @@ def run(
     They share a PostgreSQL and a Redis with others; on SQLite, http alone may run beside a running `up`.
     """
     from schemas.topics import STAGES
-    from services.cli import run as module
 
     for stage in stages:
         if stage not in STAGES:
-            raise typer.BadParameter(f"{stage!r} is no stage; choose from {', '.join(STAGES)}")
+            raise UsageError(f"{stage!r} is no stage", f"Choose from {', '.join(STAGES)}")
+    from services.cli import run as module
+
     module.run(load_settings(**_given(bind=bind, data_dir=data_dir)), tuple(dict.fromkeys(stages)))
 
 
