@@ -4,7 +4,7 @@
 
 Starts the server, says its pid, and ends it as soon as standard input closes: our death closes it,
 however we die. If this process itself is killed, the kernel ends the server (Linux). The directory's
-lock is handed on, so that it is free only when all three are gone. Exit code: the server's own.
+lock and our output are handed on: free and ended only when the server is gone too. Exit code: the server's own.
 """
 
 import ctypes
@@ -44,8 +44,6 @@ def main() -> int:
     server = subprocess.Popen(  # noqa: S603 - our own launcher chose the binary
         [binary, config],
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
         pass_fds=(int(lock),),
         preexec_fn=_die_with_us,  # noqa: PLW1509 - no threads here
     )

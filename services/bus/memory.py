@@ -7,67 +7,15 @@ A `MemoryServer` stands for Redis: several buses may share it, `flush()` empties
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from schemas.topics import TOPICS, Topic
 from services.bus.entry import Batch, Entry, fields_of, read_entry
 from services.bus.ids import id_key
+from services.bus.memory_server import Group, MemoryServer, Stream
 from services.bus.ports import BusUnavailable, GroupStats, Handler, OnPoison, ServerStats, SubscriberHealth
 from services.bus.settle import Settler
 from services.bus.timings import Timings
-
-
-@dataclass
-class _Group:
-    last: int = 0  # the number of the newest entry delivered
-    pending: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])  # id → consumer, count
-
-
-@dataclass
-class _Stream:
-    entries: dict[str, dict[bytes, bytes]] = field(default_factory=dict[str, dict[bytes, bytes]])
-    groups: dict[str, _Group] = field(default_factory=dict[str, _Group])
-
-
-class MemoryServer:
-    """Streams and groups in dicts. Ids are 1-0, 2-0, …, never reused, not even after a flush."""
-
-    def __init__(self) -> None:
-        self.away = False
-        self.changed = asyncio.Condition()
-        self.epoch = 1
-        self._next = 1
-        self._streams: dict[str, _Stream] = {}
-
-    def stream(self, name: str) -> _Stream:
-        """Return the stream with its groups at 0. Raises BusUnavailable while away."""
-        if self.away:
-            raise BusUnavailable("the server is away")
-        if name not in self._streams:
-            groups = TOPICS[name].groups if name in TOPICS else ()
-            self._streams[name] = _Stream(groups={group: _Group() for group in groups})
-        return self._streams[name]
-
-    async def add(self, name: str, fields: dict[bytes, bytes]) -> str:
-        """XADD: any client's fields; the id."""
-        stream = self.stream(name)
-        entry_id = f"{self._next}-0"
-        self._next += 1
-        stream.entries[entry_id] = dict(fields)
-        await self.notify()
-        return entry_id
-
-    async def flush(self) -> None:
-        """FLUSHALL."""
-        self._streams.clear()
-        self.epoch += 1
-        await self.notify()
-
-    async def notify(self) -> None:
-        """Wake every reader."""
-        async with self.changed:
-            self.changed.notify_all()
 
 
 class _Reader:
@@ -95,7 +43,7 @@ class _Reader:
 
     def _read(self) -> list[Entry]:
         stream = self.bus.backend.stream(self.topic.name)
-        group = stream.groups.setdefault(self.group, _Group())
+        group = stream.groups.setdefault(self.group, Group())
         returned = [one for one, (owner, _) in group.pending.items() if not owner][: self.topic.batch]
         ids = returned or [one for one in stream.entries if id_key(one)[0] > group.last][: self.topic.batch]
         entries: list[Entry] = []
@@ -127,7 +75,7 @@ class _Reader:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         with suppress(BusUnavailable):
-            group = self.bus.backend.stream(self.topic.name).groups.setdefault(self.group, _Group())
+            group = self.bus.backend.stream(self.topic.name).groups.setdefault(self.group, Group())
             for one, (owner, count) in group.pending.items():
                 if owner == self.bus.consumer:
                     group.pending[one] = ("", count - (one not in self.settler.interrupted))
@@ -270,7 +218,7 @@ class MemoryBus:
         ]
 
     @staticmethod
-    def unneeded(stream: _Stream, entry_id: str) -> bool:
+    def unneeded(stream: Stream, entry_id: str) -> bool:
         """Whether every group has acknowledged it."""
         number = id_key(entry_id)[0]
         return all(number <= group.last and entry_id not in group.pending for group in stream.groups.values())

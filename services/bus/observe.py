@@ -1,6 +1,9 @@
-"""What can be known of streams, groups and the server. Unknown stays None; nothing here raises."""
+"""What can be known of streams, groups and the server. Unknown stays None."""
 
-from services.bus.ids import text
+from collections.abc import Sequence
+from typing import Any
+
+from services.bus.ids import id_key, text
 from services.bus.link import Info, Link
 from services.bus.ports import BusUnavailable, GroupStats, ServerStats
 
@@ -45,6 +48,23 @@ class Observer:
             consumers=int(row["consumers"]),
             max_deliveries=max((int(one["times_delivered"]) for one in pending), default=0),
         )
+
+    async def waiting(self, stream: str, ids: Sequence[str]) -> set[str]:
+        """Tell which of the ids some group has yet to read or to acknowledge. Raises BusUnavailable."""
+        found = await self._link.groups(stream)
+        if not found or not ids:
+            return set()
+        unread_above = min((text(row["last-delivered-id"]) for row in found.values()), key=id_key)
+        asks = [(entry_id, name) for entry_id in ids for name in found]
+        pipeline = self._link.redis.pipeline(transaction=False)
+        for entry_id in ids:
+            pipeline.xrange(stream, entry_id, entry_id)
+        for entry_id, name in asks:
+            pipeline.xpending_range(stream, name, min=entry_id, max=entry_id, count=1)
+        answers: list[Any] = await self._link.call(pipeline.execute)
+        here = {entry_id for entry_id, rows in zip(ids, answers[: len(ids)], strict=True) if rows}
+        pending = {entry_id for (entry_id, _), rows in zip(asks, answers[len(ids) :], strict=True) if rows}
+        return {one for one in here if one in pending or id_key(one) > id_key(unread_above)}
 
     async def server(self, streams: tuple[str, ...]) -> tuple[ServerStats, str | None]:
         """Return the server's condition, and its run id, which changes with every restart."""

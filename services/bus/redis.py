@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from schemas.topics import TOPICS, Topic
-from services.bus.ids import id_key, text
+from services.bus.ids import text
 from services.bus.link import Link
 from services.bus.observe import Observer
 from services.bus.ports import (
@@ -153,20 +153,7 @@ class RedisBus:
 
     async def waiting(self, stream: str, ids: Sequence[str]) -> set[str]:
         """See Bus."""
-        found = await self._link.groups(stream)
-        if not found or not ids:
-            return set()
-        unread_above = min((text(row["last-delivered-id"]) for row in found.values()), key=id_key)
-        asks = [(entry_id, name) for entry_id in ids for name in found]
-        pipeline = self._link.redis.pipeline(transaction=False)
-        for entry_id in ids:
-            pipeline.xrange(stream, entry_id, entry_id)
-        for entry_id, name in asks:
-            pipeline.xpending_range(stream, name, min=entry_id, max=entry_id, count=1)
-        answers: list[Any] = await self._link.call(pipeline.execute)
-        here = {entry_id for entry_id, rows in zip(ids, answers[: len(ids)], strict=True) if rows}
-        pending = {entry_id for (entry_id, _), rows in zip(asks, answers[len(ids) :], strict=True) if rows}
-        return {one for one in here if one in pending or id_key(one) > id_key(unread_above)}
+        return await self._observer.waiting(stream, ids)
 
     async def pause(self, group: str) -> None:
         """See Bus."""
