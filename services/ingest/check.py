@@ -15,9 +15,9 @@ from schemas.article import MAX_HTML, Article, Author, Enclosure, Image, Instant
 from schemas.event import EventType
 from schemas.lifecycle import Origin, Submission
 from schemas.refusal import Fault, Refusal
-from services.ingest.characters import clean
 from services.ingest.draft import Draft
 from services.strict_json import pointer
+from services.text.characters import strip_forbidden
 
 MAX_FAULTS = 100  # shown; a page of misspelt fields is one mistake
 _TIMES = ("published_at", "updated_at", "embargo_until", "expires_at")
@@ -80,7 +80,7 @@ def _event_key(draft: Draft, origin: Origin) -> str | None:
 
 def bounded_key(*parts: str) -> str:
     """Join the parts of an event key; what would be long becomes its hash. Equal parts, equal key."""
-    cleaned = [clean(part)[0] for part in parts]
+    cleaned = [strip_forbidden(part).text for part in parts]
     key = ":".join(cleaned)
     return key if len(key) <= 200 else "sha256:" + hashlib.sha256("\0".join(cleaned).encode()).hexdigest()
 
@@ -105,7 +105,7 @@ def _refusal(faults: list[Fault]) -> Refusal:
 def _cleaned(value: Any, warnings: dict[str, int]) -> Any:
     """Take forbidden characters out of every string, keys of extensions included. Depth is bounded before."""
     if isinstance(value, str):
-        text, counts = clean(value)
+        text, counts = strip_forbidden(value)
         for name, count in counts.items():
             warnings[name] = warnings.get(name, 0) + count
         return text
@@ -196,7 +196,7 @@ def _said(details: ErrorDetails, at: str, fields: Mapping[str, Any], model: type
         case "string_too_short":
             what = "is empty"
         case "string_pattern_mismatch":
-            what = "is not a language tag (BCP 47)" if "language" in details["loc"] else "is not a media type"
+            what = "is not a language tag (BCP 47)" if details["loc"] == ("language",) else "is not a media type"
         case _:
             what = details["msg"][:1].lower() + details["msg"][1:]
     return Fault(where=where, what=what)
@@ -206,6 +206,6 @@ def _unknown(loc: tuple[int | str, ...], fields: Mapping[str, Any], model: type[
     if model is Retraction:
         return "is unknown; a retraction carries id, revision, kind and reason"
     owner = _PARTS.get(str(loc[0]), model) if len(loc) > 1 else model
-    near = difflib.get_close_matches(str(loc[-1])[:64], [*owner.model_fields, "reinstate"], n=1, cutoff=0.75)
+    near = difflib.get_close_matches(str([*loc][-1])[:64], [*owner.model_fields, "reinstate"], n=1, cutoff=0.75)
     hint = f' Did you mean "{near[0]}"?' if near and near[0] not in fields else ""
     return f"unknown field; put it under extensions.{hint}"

@@ -7,6 +7,7 @@ The decision itself is in `lifecycle`, the checks are in `check`; both are reach
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -16,12 +17,26 @@ from schemas.lifecycle import Origin, Submission
 from schemas.refusal import Fault, Refusal
 from services.ingest.check import bounded_key, submission_of
 from services.ingest.draft import Draft
-from services.ingest.formats import FORMATS, article_json, cloudevents, fields, ndjson
+from services.ingest.formats import FORMATS, article_json, cloudevents, event, fields, ndjson
 from services.ingest.lifecycle import decide
 from services.strict_json import parse
 
-__all__ = ["bounded_key", "decide", "read_article", "read_event", "read_fields", "read_retraction", "split_batch"]
+__all__ = [
+    "MEDIA_TYPES",
+    "arrived",
+    "bounded_key",
+    "decide",
+    "read_article",
+    "read_entry",
+    "read_event",
+    "read_retraction",
+    "split_batch",
+]
 
+MEDIA_TYPES = (*dict.fromkeys(name for known in FORMATS.values() for name in known.media_types), *ndjson.BATCH_TYPES)
+"""What a publisher may send, single events first."""
+
+_DATA = frozenset({b"data", b"__data__"})
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -74,28 +89,67 @@ def read_article(
 
 
 def read_retraction(
+    raw: bytes,
     stated: Mapping[str, object],
     article_id: str,
     *,
     headers: Mapping[str, str] = _NO_HEADERS,
     event_key: str | None = None,
 ) -> Submission | Refusal:
-    """Read `{kind?, reason?, revision?}` of a DELETE."""
-    draft = Draft(EventType.RETRACTED, {**stated, "id": article_id})
+    """Read `{kind?, reason?, revision?}` of a DELETE: from the body, where it is empty from `stated`."""
+    faults: tuple[Fault, ...] = ()
+    if raw.strip():
+        parsed = parse(raw, max_bytes=MAX_REQUEST, max_depth=MAX_DEPTH)
+        if isinstance(parsed, Refusal):
+            return parsed
+        if not isinstance(parsed.value, dict):
+            return Refusal(errors=(Fault(where="", what="must be a JSON object: kind, reason, revision"),))
+        stated, faults = {**stated, **cast("dict[str, object]", parsed.value)}, parsed.faults
+        if stated.get("id", article_id) != article_id:
+            faults = (*faults, Fault(where="/id", what="is not the id in the address"))
+    draft = Draft(EventType.RETRACTED, {**stated, "id": article_id}, faults=faults)
     return submission_of(_traced(draft, headers), "http", event_key)
 
 
-def read_fields(
-    named: Mapping[bytes, bytes], *, origin: Origin = "stream", event_key: str | None = None
+def arrived(submission: Submission, now: datetime) -> Submission:
+    """Date a retraction whose producer did not: readers are told when it was taken back."""
+    if submission.retraction is None or submission.occurred_at is not None:
+        return submission
+    return submission.model_copy(update={"occurred_at": now})
+
+
+def read_entry(
+    named: Mapping[bytes, bytes], data: bytes | None, problem: str | None, entry_id: str
 ) -> Submission | Refusal:
-    """Read a stream entry without a data field: its fields are the event's, as UTF-8 text."""
-    if sum(len(key) + len(value) for key, value in named.items()) > MAX_REQUEST:
+    """Read an entry of `article.inbox`: its body is an event in any JSON form, or its fields are the event.
+
+    A field `type` beside the data makes these the envelope of what the data holds: an article that comes
+    as "article.retracted" must not be published. `entry_id` tells a repeat of an event without an id.
+    """
+    key = bounded_key("stream", "entry", entry_id)
+    if problem is not None or data is None:
+        return Refusal(
+            errors=(Fault(where="", what="holds no event: no JSON object in its data field"),), cause="unreadable"
+        )
+    if not named.keys() & _DATA:
+        return _read_fields(named, key)
+    beside = fields.envelope(named)
+    if beside is None:
+        return read_event(data, origin="stream", event_key=key)
+    parsed = parse(data, max_bytes=MAX_REQUEST, max_depth=MAX_DEPTH)
+    if isinstance(parsed, Refusal):
+        return parsed
+    value = cast("dict[str, object]", parsed.value)
+    if any(FORMATS[name].recognises(value) for name in ("cloudevents", "event")):
+        return read_event(data, origin="stream", event_key=key)
+    moved = tuple(Fault(where="/data" + fault.where, what=fault.what) for fault in parsed.faults)
+    return submission_of(event.read({**beside, "data": value}, moved), "stream", key)
+
+
+def _read_fields(named: Mapping[bytes, bytes], key: str) -> Submission | Refusal:
+    if sum(len(name) + len(value) for name, value in named.items()) > MAX_REQUEST:
         return Refusal(errors=(Fault(where="", what=f"has more than {MAX_REQUEST:,} bytes"),), cause="too large")
-    try:
-        texts = {key.decode(): value.decode() for key, value in named.items()}
-    except UnicodeDecodeError:
-        return Refusal(errors=(Fault(where="", what="holds fields that are not UTF-8"),), cause="unreadable")
-    return submission_of(fields.read(texts), origin, event_key)
+    return submission_of(fields.read({name.decode(): value.decode() for name, value in named.items()}), "stream", key)
 
 
 def _draft(value: dict[str, object], media_type: str, faults: tuple[Fault, ...]) -> Draft:

@@ -14,6 +14,7 @@ from services.ingest.formats.event import event_type
 from services.strict_json import parse, pointer
 
 _NUMBERS = ("revision", "urgency")
+_ENVELOPE = ("type", "id", "time", "reinstate", "traceparent")
 _LISTS = ("tags", "sections")
 _OBJECTS = ("authors", "images", "enclosures", "source", "extensions")
 
@@ -31,6 +32,14 @@ def read(fields: Mapping[str, str]) -> Draft:
         traceparent=subject.pop("traceparent", None),
         faults=tuple(faults),
     )
+
+
+def envelope(named: Mapping[bytes, bytes]) -> dict[str, object] | None:
+    """Read the fields of an event that stand beside its data; None: there is no `type`, the data says it all."""
+    if b"type" not in named:
+        return None
+    texts = {name: named[name.encode()].decode("utf-8", "replace") for name in _ENVELOPE if name.encode() in named}
+    return {name: _value(name, text, []) for name, text in texts.items()}
 
 
 def _value(key: str, text: str, faults: list[Fault]) -> object:
