@@ -9,12 +9,16 @@ from services.bus.ports import BusUnavailable
 
 @dataclass
 class Group:
+    """One consumer group."""
+
     last: int = 0  # the number of the newest entry delivered
     pending: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])  # id → consumer, count
 
 
 @dataclass
 class Stream:
+    """One stream, oldest entry first."""
+
     entries: dict[str, dict[bytes, bytes]] = field(default_factory=dict[str, dict[bytes, bytes]])
     groups: dict[str, Group] = field(default_factory=dict[str, Group])
 
