@@ -1,0 +1,81 @@
+"""GET and HEAD /feeds/{name}.{rss,atom,json}: the plain route, reference for any faster path.
+
+    request ─▶ document in memory (else one join for all who wait) ─▶ decide ─▶ bytes
+
+No key, no cookie; query parameters and Range are ignored: one URL, one document.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from fastapi import APIRouter
+from starlette.types import Receive, Scope, Send
+
+from services.http.feeds.decision import ALLOWED, Answer, Asked, decide
+from services.http.problems import Problem
+from services.store.errors import StoreUnavailable
+from services.syndicate.documents import Documents
+from services.syndicate.formats import FORMATS
+
+PATH = "/feeds/{name:path}.{extension}"
+_UNKNOWN = Problem(404, "not_found", "There is no such feed.", headers={"Cache-Control": "public, max-age=10"})
+_NOT_ALLOWED = Problem(405, "method_not_allowed", "A feed can only be read.", headers={"Allow": ", ".join(ALLOWED)})
+
+
+def asked_of(method: str, headers: Iterable[tuple[bytes, bytes]]) -> Asked:
+    """Pick what matters from a request's raw headers (names in lower case, as ASGI has them)."""
+    found: dict[bytes, list[str]] = {}
+    for name, value in headers:
+        if name in {b"accept-encoding", b"if-none-match", b"if-modified-since"}:
+            found.setdefault(name, []).append(value.decode("latin-1"))
+
+    def lines(name: bytes) -> str | None:
+        return ", ".join(found[name]) if name in found else None
+
+    return Asked(method, lines(b"accept-encoding"), lines(b"if-none-match"), lines(b"if-modified-since"))
+
+
+class FeedApp:
+    """An ASGI app for one route. A hit in memory is answered without waiting for anything."""
+
+    def __init__(self, documents: Documents, clock: Callable[[], datetime]) -> None:
+        self._documents = documents
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method: str = scope["method"]
+        if method not in ALLOWED:
+            await _NOT_ALLOWED.response()(scope, receive, send)
+            return
+        name, extension = scope["path_params"]["name"], scope["path_params"]["extension"]
+        document = None
+        if extension in FORMATS:
+            document = self._documents.cached(name, extension)
+            if document is None:
+                try:
+                    document = await self._documents.get(name, extension)
+                except StoreUnavailable as error:
+                    await _unavailable(error).response()(scope, receive, send)
+                    return
+        if document is None:
+            await _UNKNOWN.response()(scope, receive, send)
+            return
+        asked = asked_of(method, scope["headers"])
+        await _send(decide(asked, document, self._clock(), self._documents.site.max_age_s), send)
+
+
+async def _send(answer: Answer, send: Send) -> None:
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+def _unavailable(error: StoreUnavailable) -> Problem:
+    wait_s = max(1, round(error.retry_after_s))
+    return Problem(503, "unavailable", "The feed cannot be read now; try again.", headers={"Retry-After": str(wait_s)})
+
+
+def feed_routes(documents: Documents, *, clock: Callable[[], datetime]) -> APIRouter:
+    """Make the routes of the feeds. `clock` returns aware UTC."""
+    router = APIRouter()
+    router.add_route(PATH, FeedApp(documents, clock), include_in_schema=False)  # pyright: ignore[reportArgumentType]  # an ASGI app is an endpoint too
+    return router

@@ -1,0 +1,142 @@
+"""Read a feed from the store and join its documents; fragments are remembered, byte-capped."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+from urllib.parse import quote
+from uuid import UUID, uuid5
+
+from schemas.automatic import ALL
+from schemas.feed import FeedHead
+from schemas.jobs import WindowItem
+from schemas.records import FeedRow
+from services.syndicate.document import Document, make
+from services.syndicate.formats import FORMATS
+from services.syndicate.ports import FeedReads
+from services.syndicate.window import cut
+
+_LARGE = 256 * 1024  # bytes: joining more than that leaves the event loop
+
+
+class Site(NamedTuple):
+    """What all feeds of an installation share.
+
+    `base_url` without a trailing slash; `installation` never changes, so that no feed's id ever does
+    (RFC 4287 §4.2.6); `founded` dates the feed `all` while nothing is in it.
+    """
+
+    base_url: str
+    newsroom: str
+    installation: UUID
+    founded: datetime
+    max_age_s: int = 60
+
+
+class FragmentCache:
+    """Fragments by (format, article id, version), the least recently used dropped first. b"": there is none."""
+
+    def __init__(self, cap_bytes: int) -> None:
+        self._cap = cap_bytes
+        self._size = 0
+        self._held: OrderedDict[tuple[str, str, int], bytes] = OrderedDict()
+
+    def get(self, key: tuple[str, str, int]) -> bytes | None:
+        """Look it up; None: not remembered."""
+        found = self._held.get(key)
+        if found is not None:
+            self._held.move_to_end(key)
+        return found
+
+    def put(self, key: tuple[str, str, int], fragment: bytes) -> None:
+        """Remember it, and forget others where room is short. A fragment never changes under its key."""
+        if key in self._held:
+            return
+        self._held[key] = fragment
+        self._size += len(fragment) + 200  # the key and the entry cost about that
+        while self._size > self._cap and self._held:
+            _, dropped = self._held.popitem(last=False)
+            self._size -= len(dropped) + 200
+
+
+@dataclass(frozen=True)
+class _Read:
+    row: FeedRow
+    items: Sequence[WindowItem]
+    fragments: Mapping[str, Sequence[bytes]]
+
+
+class Joiner:
+    """Makes documents from what the store holds. Raises `StoreUnavailable`: a later try may help."""
+
+    def __init__(self, feeds: FeedReads, site: Site, cap_bytes: int) -> None:
+        self._feeds = feeds
+        self._site = site
+        self._fragments = FragmentCache(cap_bytes)
+
+    async def join(self, name: str, formats: Collection[str]) -> dict[str, Document] | None:
+        """Make the feed's documents, by format name. None: there is no such feed; `all` always is."""
+        read = await self._read(name, formats)
+        if read is None:
+            return None
+        made: dict[str, Document] = {}
+        for each in formats:
+            fragments = read.fragments[each]
+            head = self._head(read, each)
+            work = (head, read.row.version, read.row.changed_at, FORMATS[each], fragments)
+            large = sum(map(len, fragments)) > _LARGE
+            made[each] = await asyncio.to_thread(make, *work) if large else make(*work)
+        return made
+
+    async def _read(self, name: str, formats: Collection[str]) -> _Read | None:
+        """Read the feed's head first: what moves under the reads after it belongs to its next version.
+
+        That version is then on its way here, and the document is joined again. Until then it may hold
+        an entry newer than itself, never an older one, and misses none.
+        """
+        row = await self._row(name)
+        if row is None:
+            return None
+        items = cut(await self._feeds.window(name))
+        return _Read(row, items, {each: await self._load(each, items) for each in formats})
+
+    async def _row(self, name: str) -> FeedRow | None:
+        row = await self._feeds.head(name)
+        if row is None and name == ALL.name:
+            founded = self._site.founded
+            return FeedRow(name=name, title=ALL.title, kind=ALL.kind, version=0, changed_at=founded, items=0)
+        return row
+
+    async def _load(self, format_name: str, items: Sequence[WindowItem]) -> list[bytes]:
+        """Find the items' fragments, in their order; those that the format does not carry are left out."""
+        found = {item: self._fragments.get((format_name, item.article_id, item.version)) for item in items}
+        missing = [(item.article_id, item.version) for item, one in found.items() if one is None]
+        loaded = await self._feeds.fragments(format_name, missing) if missing else {}
+        for item, one in found.items():
+            if one is None:
+                version, fragment = loaded.get(item.article_id, (item.version, b""))
+                self._fragments.put((format_name, item.article_id, version), fragment)
+                found[item] = fragment
+        return [one for one in found.values() if one]
+
+    def _head(self, read: _Read, format_name: str) -> FeedHead:
+        row, site = read.row, self._site
+        address = f"{site.base_url}/feeds/{quote(row.name)}"
+        whole = row.name == ALL.name
+        return FeedHead(
+            name=row.name,
+            id=uuid5(site.installation, f"feed:{row.name}").urn,
+            title=site.newsroom if whole else f"{site.newsroom}: {row.title}",
+            description=f"The latest from {site.newsroom}."
+            if whole
+            else f"{row.title}: the latest from {site.newsroom}.",
+            publisher=site.newsroom,
+            home_url=address,
+            self_url=f"{address}.{format_name}",
+            lang=row.lang,
+            # Data, never the clock (RFC 4287 §4.2.15); only an empty feed has no entry to take it from.
+            updated=max((item.updated for item in read.items), default=row.changed_at),
+            ttl_minutes=max(1, site.max_age_s // 60),
+        )

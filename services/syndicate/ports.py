@@ -1,0 +1,71 @@
+"""What syndicate needs of the store, the relay and the process pool, said once."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from schemas.dead_letter import DeadLetter
+from schemas.jobs import OutboxRow, SyndicateJob, SyndicatePlan, WindowItem
+from schemas.records import FeedRow
+
+
+class FeedReads(Protocol):
+    """Feeds as they stand. May raise `StoreUnavailable`: a later try may help."""
+
+    async def head(self, name: str) -> FeedRow | None:
+        """One feed; None: nothing was ever in it."""
+        ...
+
+    async def window(self, name: str) -> Sequence[WindowItem]:
+        """Read what moved in it last, newest move first: at least what `window.cut` may keep."""
+        ...
+
+    async def fragments(self, format_name: str, items: Sequence[tuple[str, int]]) -> Mapping[str, tuple[int, bytes]]:
+        """Read fragments by article id, each with its version: the one asked for, or a newer one."""
+        ...
+
+    async def moved_since(self, token: datetime | None) -> tuple[datetime | None, Sequence[tuple[str, int]]]:
+        """Read the next token, and (name, version) of each feed that moved since `token`; None: all feeds."""
+        ...
+
+
+class FeedWrites(Protocol):
+    """Events whose syndication waits."""
+
+    async def load(self, event_ids: Sequence[str]) -> Mapping[str, SyndicateJob]:
+        """Load those of the events whose syndication is still waiting."""
+        ...
+
+    async def record(self, plans: Sequence[SyndicatePlan], now: datetime) -> Sequence[OutboxRow]:
+        """Write entries, fragments and memberships and settle the work, in one transaction."""
+        ...
+
+
+class GivesUp(Protocol):
+    """The bookkeeping of work."""
+
+    async def give_up(self, dead: Sequence[DeadLetter], now: datetime) -> object:
+        """End work without its effect, with its cause."""
+        ...
+
+
+class Store(Protocol):
+    """The two classes of the store that the worker uses."""
+
+    @property
+    def feeds(self) -> FeedWrites:
+        """Feeds."""
+        ...
+
+    @property
+    def work(self) -> GivesUp:
+        """Work."""
+        ...
+
+
+class Publishes(Protocol):
+    """Puts committed rows on their streams; what fails stays for the sweeper."""
+
+    async def publish(self, rows: Sequence[OutboxRow]) -> object:
+        """Publish now, if it can be."""
+        ...
