@@ -36,10 +36,11 @@ class Health:
         self._pool_alive, self._tasks, self._runs_stages = pool_alive, tasks, runs_stages
         self._answer_s = answer_s
 
-    async def readyz(self) -> tuple[bool, dict[str, str]]:
-        """Tell whether work may be sent here, and each check's own word: "ok", or what is wrong."""
+    async def readyz(self) -> tuple[bool, dict[str, Any]]:
+        """Tell whether work may be sent here, and under `checks` each one's word: "ok", or what is wrong."""
         checks = readiness(await self._vitals())
-        return not any(check.fault for check in checks), {check.name: check.fault or "ok" for check in checks}
+        ready = not any(check.fault for check in checks)
+        return ready, {"ready": ready, "checks": {check.name: check.fault or "ok" for check in checks}}
 
     async def _vitals(self) -> Vitals:
         store_fault = await self._store_fault()

@@ -144,13 +144,13 @@ async def test_a_real_bus_is_sampled() -> None:
     await bus.start()
     try:
         reading = await Sampler(Books(), bus, clock=clock).fresh()
-        ready, checks = await Health(sampler=Sampler(Books(), bus, clock=clock), bus=bus).readyz()
+        ready, body = await Health(sampler=Sampler(Books(), bus, clock=clock), bus=bus).readyz()
     finally:
         await bus.stop()
     assert {(group.stream, group.group) for group in reading.groups} == {
         (topic.name, group) for topic in TOPICS.values() for group in topic.groups
     }
-    assert ready, checks
+    assert ready, body
 
 
 def health(streams: Streams, **parts: object) -> Health:
@@ -161,24 +161,24 @@ async def test_ready_when_all_is_well() -> None:
     async def probe() -> None:
         pass
 
-    ready, checks = await health(Streams(), probe_store=probe, pool_alive=lambda: True).readyz()
+    ready, body = await health(Streams(), probe_store=probe, pool_alive=lambda: True).readyz()
     assert ready
-    assert checks == {"store": "ok", "redis": "ok", "pool": "ok"}
+    assert body["checks"] == {"store": "ok", "redis": "ok", "pool": "ok"}
 
 
 async def test_a_store_that_cannot_be_written_is_told_without_its_private_words() -> None:
     async def probe() -> None:
         raise OSError("/var/secret/place is full")
 
-    ready, checks = await health(Streams(), probe_store=probe).readyz()
+    ready, body = await health(Streams(), probe_store=probe).readyz()
     assert not ready
-    assert checks["store"] == "OSError"
+    assert body["checks"]["store"] == "OSError"
 
 
 async def test_a_store_that_hangs_is_not_waited_for() -> None:
-    ready, checks = await health(Streams(), probe_store=asyncio.Event().wait).readyz()
+    ready, body = await health(Streams(), probe_store=asyncio.Event().wait).readyz()
     assert not ready
-    assert checks["store"] == "TimeoutError"
+    assert body["checks"]["store"] == "TimeoutError"
 
 
 async def test_a_dead_subscriber_a_dead_task_and_a_lost_redis_are_named() -> None:
@@ -201,9 +201,9 @@ async def test_a_dead_subscriber_a_dead_task_and_a_lost_redis_are_named() -> Non
 
     task = asyncio.create_task(end(), name="sweeper")
     await task
-    ready, checks = await health(streams, tasks=lambda: [task]).readyz()
+    ready, body = await health(streams, tasks=lambda: [task]).readyz()
     assert not ready
-    assert checks == {
+    assert body["checks"] == {
         "article.accepted/enrich": "does not run (crashed; 3 restarts)",
         "task sweeper": "has ended",
         "redis": "does not answer",
