@@ -1,0 +1,1 @@
+"""The one port: the API, the feeds, health and documents."""

@@ -1,0 +1,14 @@
+"""The API under /v1. Every route here is closed: it names the scope that opens it."""
+
+from services.http.api import articles, dead, deliveries, feeds, keys, stats, subscribers, webhooks
+
+ROUTERS = (
+    articles.router,
+    webhooks.router,
+    subscribers.router,
+    deliveries.router,
+    feeds.router,
+    keys.router,
+    stats.router,
+    dead.router,
+)

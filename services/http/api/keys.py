@@ -1,0 +1,67 @@
+"""`/v1/keys`: who may do what. A key is shown once; its SHA-256 is kept."""
+
+from typing import Annotated, Literal
+
+from fastapi import Query, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import Field
+
+from schemas.article import Instant, Part
+from schemas.refusal import Fault, Refusal
+from services.http.api.lists import Listing, listed, page_of
+from services.http.api.views import key_view
+from services.http.deps import access_of, deps_of
+from services.http.keys import SCOPES, mint
+from services.http.problems import not_found, refused
+from services.http.route import closed_router, needs
+
+Scope = Literal["articles:write", "articles:read", "webhooks:write", "webhooks:read", "ops:read", "ops:write", "admin"]
+router = closed_router("/v1/keys", "keys")
+
+
+class NewKey(Part):
+    """A key to be minted. With a subscriber it opens that partner's webhooks and deliveries only."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
+    scopes: Annotated[tuple[Scope, ...], Field(min_length=1, max_length=len(SCOPES))]
+    expires_at: Instant | None = None
+    subscriber: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+
+
+@router.post("", status_code=201, **needs("admin"))
+async def create(request: Request, body: NewKey) -> Response:
+    """Mint a key. The answer shows it, this once."""
+    deps = deps_of(request)
+    now = deps.clock()
+    faults: list[Fault] = []
+    if body.expires_at is not None and body.expires_at <= now:
+        faults.append(Fault(where="/expires_at", what="is over already"))
+    if body.subscriber is not None:
+        if await deps.store.subscribers.get(body.subscriber) is None:
+            faults.append(Fault(where="/subscriber", what="is unknown"))
+        if wide := [scope for scope in body.scopes if not scope.startswith("webhooks:")]:
+            faults.append(Fault(where="/scopes", what=f"{', '.join(wide)}: a partner's key opens webhooks only"))
+    if faults:
+        raise refused(Refusal(errors=tuple(faults)))
+    minted = mint(deps.random)
+    made = await deps.store.keys.create(
+        minted.id, body.name, body.scopes, minted.sha256, now, expires_at=body.expires_at, subscriber_id=body.subscriber
+    )
+    return JSONResponse({**key_view(made), "key": minted.key}, 201, headers={"Location": f"/v1/keys/{minted.id}"})
+
+
+@router.get("", **needs("admin"))
+async def list_keys(request: Request, query: Annotated[Listing, Query()]) -> Response:
+    """List keys, by id and never themselves."""
+    page = await page_of(deps_of(request).store.keys.list(cursor=query.cursor, limit=query.limit))
+    return JSONResponse(listed(page, key_view))
+
+
+@router.delete("/{key_id}", status_code=204, **needs("admin"))
+async def revoke(request: Request, key_id: str) -> Response:
+    """End a key: here at once, in every other process within 5 s."""
+    deps = deps_of(request)
+    if not await deps.store.keys.revoke(key_id, deps.clock()):
+        raise not_found("key")
+    access_of(request).forget()
+    return Response(status_code=204)

@@ -1,0 +1,84 @@
+"""Around every answer: security headers, and a last catch that tells the sender an id and the log the rest."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
+
+from services.http.problems import Problem
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+MAX_URL = 8_192  # bytes of path and query
+MAX_HEADERS = 100
+MAX_HEADER = 16_384  # bytes of one name and value
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+_HSTS = "max-age=31536000"
+_log = structlog.get_logger(__name__)
+
+
+class Outermost:
+    """ASGI middleware. It keeps headers that a route set itself; it never shows a stack."""
+
+    def __init__(self, app: FastAPI, new_id: Callable[[], str]) -> None:
+        self._app = app
+        self._new_id = new_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and look after its answer."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def guarded(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                _add_headers(scope, message)
+            await send(message)
+
+        try:
+            if (problem := _too_big(scope)) is not None:
+                await problem.response()(scope, receive, guarded)
+            else:
+                await self._app(scope, receive, guarded)
+        except ClientDisconnect:
+            return  # nobody is there to answer
+        except Exception:
+            error_id = self._new_id()
+            _log.exception("request failed", error_id=error_id, method=scope["method"], path=scope["path"][:200])
+            if started:
+                raise  # half an answer is out: the server cuts the connection
+            problem = Problem(500, "internal", "This is our fault; the id finds it in the log.", error_id=error_id)
+            await problem.response()(scope, receive, guarded)
+
+
+def _add_headers(scope: Scope, message: Message) -> None:
+    headers = MutableHeaders(raw=message.setdefault("headers", []))
+    for name, value in HEADERS.items():
+        headers.setdefault(name, value)
+    if scope.get("scheme") == "https":
+        headers.setdefault("Strict-Transport-Security", _HSTS)
+    if str(scope["path"]).startswith("/v1"):
+        headers.setdefault("Cache-Control", "no-store")
+
+
+def _too_big(scope: Scope) -> Problem | None:
+    if len(scope.get("raw_path") or b"") + len(scope.get("query_string", b"")) > MAX_URL:
+        return Problem(414, "url_too_long", f"The address has more than {MAX_URL:,} bytes.")
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    if len(headers) > MAX_HEADERS or any(len(name) + len(value) > MAX_HEADER for name, value in headers):
+        return Problem(431, "headers_too_large", f"At most {MAX_HEADERS} headers of {MAX_HEADER:,} bytes.")
+    return None
