@@ -87,6 +87,7 @@ class PendingDelivery(BaseModel):
     attempt: int
     body: bytes
     body_sha256: str
+    owed_at: datetime | None = None  # since when it waits; None: not known
 
 
 class Attempt(BaseModel):

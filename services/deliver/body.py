@@ -16,6 +16,9 @@ from schemas.event import EventType
 from schemas.jobs import FanOutJob, Owed
 from services.deliver.matching import facets_of, feeds_of
 
+TRIAL = "wireroom.test"
+"""The type of a test event."""
+
 Envelope = Callable[[Owed, int], tuple[bytes, bytes | None]]
 
 
@@ -51,10 +54,19 @@ def envelope_of(job: FanOutJob, thin: frozenset[str]) -> Envelope:
     return envelope
 
 
-def trial_body(endpoint_id: str, at: datetime) -> bytes:
-    """Make the body of a test event: it says that it is one, and carries no news."""
-    data = {"webhook": endpoint_id, "message": "A test from Wireroom: nothing was published."}
-    return orjson.dumps({"type": "webhook.test", "timestamp": instant(at), "data": data})
+def trial_of(at: datetime) -> tuple[bytes, Callable[[Owed, int], tuple[bytes, bytes]]]:
+    """Make payload and envelope of a test event: it says that it is one, and carries no news."""
+
+    def envelope(owed: Owed, sequence: int) -> tuple[bytes, bytes]:
+        head = b'{"type":%s,"timestamp":%s,"data":{"id":%s,"sequence":%d,' % (
+            orjson.dumps(TRIAL),
+            orjson.dumps(instant(at)),
+            orjson.dumps(owed.endpoint_id),
+            sequence,
+        )
+        return head, b"}}"
+
+    return _members({"message": "A test: nothing was published."}), envelope
 
 
 def happened_at(job: FanOutJob) -> datetime:

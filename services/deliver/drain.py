@@ -25,6 +25,7 @@ from services.deliver.slots import Slots
 from services.outbound.sender import Sender
 
 SCAN = 500  # mailboxes opened in one round
+LEAST_S = 0.02  # between two looks that nobody asked for
 SHUN_S = 30.0  # after a fault of ours, before an endpoint is looked at again
 
 log = structlog.stdlib.get_logger("wireroom.deliver")
@@ -43,7 +44,11 @@ def _ignore(_endpoint: Endpoint, _delivery: PendingDelivery, _attempt: Attempt) 
 
 
 class Drain:
-    """The scheduler of one process. `owner` names it in leases; `random` gives 0 to 0.2."""
+    """The scheduler of one process.
+
+    `owner` names it in leases. If it is the name of a process that is no more (the embedded store lets
+    only one live), that one's leases are taken over at once; else they lapse. `random` gives 0 to 0.2.
+    """
 
     def __init__(
         self,
@@ -73,6 +78,7 @@ class Drain:
         self._draining: dict[str, asyncio.Task[None]] = {}
         self._shunned: dict[str, datetime] = {}
         self._woken = asyncio.Event()
+        self._inherits = True  # until all that was left behind is taken over
         self._loops: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -131,15 +137,16 @@ class Drain:
         """Open the mailboxes that have something due; returns the seconds until the next look."""
         now = self._clock()
         self._shunned = {endpoint: until for endpoint, until in self._shunned.items() if until > now}
-        found = await self._store.due(now, SCAN)
+        found = await self._store.due(now, SCAN, self._owner if self._inherits else None)
         fresh = [box for box in found if box.endpoint.id not in self._open and box.endpoint.id not in self._shunned]
         await asyncio.gather(*(self._open_one(box) for box in fresh))
         if fresh and len(found) >= SCAN:
             return 0.0
+        self._inherits = False
         coming = await self._store.next_due(now)
-        if coming is None or coming <= now:
+        if coming is None or self._shunned:
             return self._options.poll_s
-        return min((coming - self._clock()).total_seconds(), self._options.poll_s)
+        return min(max((coming - self._clock()).total_seconds(), LEAST_S), self._options.poll_s)
 
     async def _open_one(self, box: Mailbox) -> None:
         now = self._clock()
@@ -162,7 +169,7 @@ class Drain:
             self._shunned[endpoint_id] = self._clock() + timedelta(seconds=SHUN_S)
         finally:
             with suppress(*self._waits_for):
-                await self._store.release(endpoint_id, self._owner, mailbox.fence)
+                await self._store.release(endpoint_id, mailbox.fence)
             del self._open[endpoint_id]
             del self._draining[endpoint_id]
             if mailbox.knock.is_set():  # something came after its last look
@@ -176,7 +183,7 @@ class Drain:
     async def _renew_one(self, mailbox: OpenMailbox) -> None:
         until = self._clock() + timedelta(seconds=self._options.lease_s)
         try:
-            held = await self._store.renew(mailbox.endpoint.id, self._owner, mailbox.fence, until)
+            held = await self._store.renew(mailbox.endpoint.id, mailbox.fence, until)
         except self._waits_for:
             return  # it lapses by itself if this goes on
         except Exception:

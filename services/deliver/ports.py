@@ -5,8 +5,35 @@ from datetime import datetime
 from typing import Protocol
 
 from schemas.delivery import PendingDelivery
-from schemas.jobs import FanOut, FanOutJob, Mailbox, Result
+from schemas.jobs import FanOut, FanOutJob, Mailbox, Owed, Result
 from schemas.subscription import Endpoint
+
+
+class Trials(Protocol):
+    """Test deliveries."""
+
+    async def test(
+        self,
+        endpoint_id: str,
+        payload: bytes,
+        envelope: Callable[[Owed, int], tuple[bytes, bytes]],
+        now: datetime,
+        new_id: Callable[[], str],
+    ) -> str | None:
+        """Owe an endpoint a test event; its delivery id. None: there is no such endpoint."""
+        ...
+
+
+class Replays(Protocol):
+    """Deliveries on request."""
+
+    async def replay(self, delivery_id: str, now: datetime, new_id: Callable[[], str]) -> str | None:
+        """Owe a delivery once more, same webhook id and bytes; the new delivery's id. None: nothing to send."""
+        ...
+
+    async def retry(self, delivery_id: str, now: datetime) -> bool:
+        """Try a dead or waiting delivery now. False: nothing to try."""
+        ...
 
 
 class FanOuts(Protocol):
@@ -16,16 +43,16 @@ class FanOuts(Protocol):
         """Those of the events whose fan-out is still waiting."""
         ...
 
-    async def fan_out(self, plans: Sequence[FanOut], now: datetime, new_id: Callable[[], str]) -> object:
-        """Write deliveries and settle the work, in one transaction; a repeat changes nothing."""
+    async def fan_out(self, plans: Sequence[FanOut], now: datetime, new_id: Callable[[], str]) -> Sequence[str]:
+        """Write deliveries and settle the work; a repeat changes nothing. Returns endpoints with something to send."""
         ...
 
 
 class Directory(Protocol):
     """Every endpoint that is not deleted."""
 
-    async def all(self) -> Sequence[Endpoint]:
-        """All of them, whatever their state: paused ones go on collecting."""
+    async def snapshot(self, known: int = -1) -> tuple[int, list[Endpoint] | None]:
+        """All of them, whatever their state, with a version; None in their place if that is still `known`."""
         ...
 
     async def get(self, endpoint_id: str) -> Endpoint | None:
@@ -36,8 +63,8 @@ class Directory(Protocol):
 class Mailboxes(Protocol):
     """Deliveries due, by endpoint, under leases."""
 
-    async def due(self, now: datetime, limit: int) -> Sequence[Mailbox]:
-        """Endpoints with deliveries due that are active, not paused and not leased, the oldest first."""
+    async def due(self, now: datetime, limit: int, owner: str | None = None) -> Sequence[Mailbox]:
+        """Endpoints with deliveries due, active, not paused and not leased by another than `owner`, oldest first."""
         ...
 
     async def next_due(self, now: datetime) -> datetime | None:
@@ -48,12 +75,12 @@ class Mailboxes(Protocol):
         """Take a mailbox; the fence, or None when another owner holds it."""
         ...
 
-    async def renew(self, endpoint_id: str, owner: str, fence: int, until: datetime) -> bool:
+    async def renew(self, endpoint_id: str, fence: int, until: datetime) -> bool:
         """Hold it longer. False: it was lost."""
         ...
 
-    async def release(self, endpoint_id: str, owner: str, fence: int) -> None:
-        """Give it back."""
+    async def release(self, endpoint_id: str, fence: int) -> bool:
+        """Give it back. False: it was lost."""
         ...
 
     async def take(
@@ -62,6 +89,6 @@ class Mailboxes(Protocol):
         """Read what may leave at this moment, first tries first. Changes nothing."""
         ...
 
-    async def record(self, results: Sequence[Result], now: datetime) -> Sequence[bool]:
+    async def record(self, done: Sequence[Result], now: datetime) -> Sequence[bool]:
         """Write what came of attempts, in one transaction. False: the fence was another's."""
         ...

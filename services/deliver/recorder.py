@@ -5,8 +5,7 @@ down, and the same batch is tried again.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 
 import structlog
@@ -33,6 +32,7 @@ class Recorder:
         self._waits_for = waits_for
         self._queue: asyncio.Queue[Waiting] = asyncio.Queue()
         self._running: asyncio.Task[None] | None = None
+        self._lasting: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Begin to write."""
@@ -41,9 +41,10 @@ class Recorder:
     async def stop(self) -> None:
         """Stop writing; what is still here is not recorded, and will be sent again."""
         if self._running is not None:
-            self._running.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._running
+            tasks = [self._running, *self._lasting]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def record(self, result: Result) -> bool:
         """Return after the commit: True if it counts, False if the lease had gone to another.
@@ -59,11 +60,25 @@ class Recorder:
             batch = [await self._queue.get()]
             while len(batch) < BATCH and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
-            try:
-                await self._write(batch)
-            except Exception:  # noqa: BLE001 find the one that cannot be written
-                for alone in batch:
-                    await self._write_alone(alone)
+            # To disable an endpoint is to hold all that waits for it: others do not wait for that.
+            for lasting in [waiting for waiting in batch if waiting[0].disable_endpoint is not None]:
+                batch.remove(lasting)
+                self._spawn(self._write_alone(lasting))
+            await self._write_all(batch)
+
+    async def _write_all(self, batch: Sequence[Waiting]) -> None:
+        if not batch:
+            return
+        try:
+            await self._write(batch)
+        except Exception:  # noqa: BLE001 find the one that cannot be written
+            for alone in batch:
+                await self._write_alone(alone)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._lasting.add(task)
+        task.add_done_callback(self._lasting.discard)
 
     async def _write_alone(self, alone: Waiting) -> None:
         try:
