@@ -26,6 +26,7 @@ from services.outbound.sender import Sender
 
 SCAN = 500  # mailboxes opened in one round
 LEAST_S = 0.02  # between two looks that nobody asked for
+HAND_BACK_S = 2.0
 SHUN_S = 30.0  # after a fault of ours, before an endpoint is looked at again
 
 log = structlog.stdlib.get_logger("wireroom.deliver")
@@ -79,15 +80,15 @@ class Drain:
         self._shunned: dict[str, datetime] = {}
         self._woken = asyncio.Event()
         self._inherits = True  # until all that was left behind is taken over
-        self._loops: list[asyncio.Task[None]] = []
+        self._stopping = False
+        self._scheduling: asyncio.Task[None] | None = None
+        self._renewing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin; returns at once."""
         self._recorder.start()
-        self._loops = [
-            asyncio.create_task(self._schedule(), name="deliver scheduler"),
-            asyncio.create_task(self._renew(), name="deliver leases"),
-        ]
+        self._scheduling = asyncio.create_task(self._schedule(), name="deliver scheduler")
+        self._renewing = asyncio.create_task(self._renew(), name="deliver leases")
 
     def wake(self, endpoint_ids: Collection[str] = ()) -> None:
         """Say that deliveries were written; without ids: look everywhere."""
@@ -103,23 +104,21 @@ class Drain:
 
     async def stop(self) -> None:
         """Take nothing more, give requests under way their grace, hand the rest back. Safe to repeat."""
-        scheduler, *renewing = self._loops or [None]
-        await _end([scheduler] if scheduler is not None else [])
+        self._stopping = True
+        self._woken.set()
+        grace = self._options.grace_s
+        await _within(grace, self._scheduling)  # it may be leasing: let it end, so that nothing stays leased
         for mailbox in self._open.values():
             mailbox.close()
-        draining = list(self._draining.values())
-        if draining:
-            _, late = await asyncio.wait(draining, timeout=self._options.grace_s)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late, timeout=self._options.grace_s)
-        await _end([task for task in renewing if task is not None])
+        await _within(grace, *self._draining.values())
+        if self._draining:  # cancelled, they still record and release
+            await asyncio.wait(list(self._draining.values()), timeout=HAND_BACK_S)
+        await _within(0, self._renewing)
         await self._recorder.stop()
-        self._loops = []
+        await _within(HAND_BACK_S, *self._draining.values())
 
     async def _schedule(self) -> None:
-        while True:
+        while not self._stopping:
             self._woken.clear()
             try:
                 pause = await self._open_due()
@@ -129,6 +128,8 @@ class Drain:
             except Exception:
                 log.exception("scheduler_failed")
                 pause = self._options.poll_s
+            if self._stopping:
+                return
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._woken.wait()
@@ -139,7 +140,9 @@ class Drain:
         self._shunned = {endpoint: until for endpoint, until in self._shunned.items() if until > now}
         found = await self._store.due(now, SCAN, self._owner if self._inherits else None)
         fresh = [box for box in found if box.endpoint.id not in self._open and box.endpoint.id not in self._shunned]
-        await asyncio.gather(*(self._open_one(box) for box in fresh))
+        for ended in await asyncio.gather(*(self._open_one(box) for box in fresh), return_exceptions=True):
+            if ended is not None:
+                raise ended
         if fresh and len(found) >= SCAN:
             return 0.0
         self._inherits = False
@@ -195,7 +198,10 @@ class Drain:
             mailbox.close()
 
 
-async def _end(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+async def _within(seconds: float, *tasks: "asyncio.Task[None] | None") -> None:
+    """Wait for tasks; those that take longer are cancelled, and not waited for."""
+    running = [task for task in tasks if task is not None and not task.done()]
+    if running:
+        _, late = await asyncio.wait(running, timeout=seconds)
+        for task in late:
+            task.cancel()

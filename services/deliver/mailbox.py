@@ -62,6 +62,7 @@ class OpenMailbox:
     knock: asyncio.Event = field(default_factory=asyncio.Event)
     under_way: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
     sending: int = 0
+    _fault: BaseException | None = None
     _read_at: float = field(default_factory=perf_counter)
 
     async def drain(self) -> None:
@@ -76,6 +77,8 @@ class OpenMailbox:
                     continue
                 break
             await self._finish()
+            if self._fault is not None:
+                raise self._fault
         finally:
             await self.abandon()
 
@@ -124,9 +127,12 @@ class OpenMailbox:
         task = asyncio.create_task(self._attempt(delivery), name=f"deliver {delivery.id}")
         self.under_way[delivery.id] = task
 
-        def ended(_: "asyncio.Task[None]") -> None:
+        def ended(done: "asyncio.Task[None]") -> None:
             del self.under_way[delivery.id]
             self.knock.set()
+            if not done.cancelled() and (fault := done.exception()) is not None:
+                self._fault = fault
+                self.close()
 
         task.add_done_callback(ended)
 

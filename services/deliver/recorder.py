@@ -32,6 +32,7 @@ class Recorder:
         self._waits_for = waits_for
         self._queue: asyncio.Queue[Waiting] = asyncio.Queue()
         self._running: asyncio.Task[None] | None = None
+        self._unanswered: set[asyncio.Future[bool]] = set()
         self._lasting: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -39,12 +40,14 @@ class Recorder:
         self._running = asyncio.create_task(self._run(), name="deliver recorder")
 
     async def stop(self) -> None:
-        """Stop writing; what is still here is not recorded, and will be sent again."""
+        """Stop writing; who still waits is cancelled: what is not recorded will be sent again."""
         if self._running is not None:
             tasks = [self._running, *self._lasting]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        for done in list(self._unanswered):
+            done.cancel()
 
     async def record(self, result: Result) -> bool:
         """Return after the commit: True if it counts, False if the lease had gone to another.
@@ -52,6 +55,8 @@ class Recorder:
         Raises what the store raised if this very result cannot be written.
         """
         done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._unanswered.add(done)
+        done.add_done_callback(self._unanswered.discard)
         self._queue.put_nowait((result, done))
         return await done
 
