@@ -8,16 +8,18 @@ from services.cli.client import connect, segment
 from services.cli.examples import examples
 from services.cli.output import AsJson, Limit, moment, pairs, print_json, say, table
 
-KEY_TIMES = ("created_at", "expires_at", "last_used_at", "revoked_at")
+KEY_TIMES = ("created_at", "expires_at", "used_at", "revoked_at")
 
 
 def subscribers_add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What people call the partner.")],
+    subscriber_id: Annotated[str | None, typer.Option("--id", help="The id to give; otherwise one is made.")] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
     """Add a subscriber: a partner who owns webhooks."""
-    made = connect().post("/v1/subscribers", {"name": name})
+    stated = {} if subscriber_id is None else {"id": subscriber_id}
+    made = connect().post("/v1/subscribers", {"name": name, **stated})
     if as_json:
         print_json(made)
     else:
@@ -40,11 +42,14 @@ def keys_create(
         typer.Option(help="What it may do: articles:write, webhooks:read, ops:read, admin …; may be repeated."),
     ],
     expires: Annotated[str | None, typer.Option(help="When it ends, with a zone: 2027-01-01T00:00:00Z.")] = None,
+    subscriber: Annotated[
+        str | None, typer.Option(help="For this partner, a subscriber's id: it opens their webhooks only.")
+    ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
     """Make a key. It is printed once, here."""
-    body: dict[str, Any] = {"name": name, "scopes": scope, "expires_at": expires}
+    body: dict[str, Any] = {"name": name, "scopes": scope, "expires_at": expires, "subscriber": subscriber}
     made = connect().post("/v1/keys", {field: value for field, value in body.items() if value is not None})
     if as_json:
         print_json(made)
@@ -109,7 +114,13 @@ def register(app: typer.Typer) -> None:
     keys = typer.Typer(
         help="Keys: who may publish, read, or administer.", no_args_is_help=True, epilog=examples("wireroom keys ls")
     )
-    keys.command("create", epilog=examples("wireroom keys create newsroom --scope articles:write"))(keys_create)
+    keys.command(
+        "create",
+        epilog=examples(
+            "wireroom keys create newsroom --scope articles:write",
+            "wireroom keys create nord --scope webhooks:read --scope webhooks:write --subscriber SUBSCRIBER",
+        ),
+    )(keys_create)
     keys.command("ls", epilog=examples("wireroom keys ls"))(keys_ls)
     keys.command("revoke", epilog=examples("wireroom keys revoke KEY"))(keys_revoke)
     feeds = typer.Typer(help="Feeds: what readers poll.", no_args_is_help=True, epilog=examples("wireroom feeds ls"))
