@@ -20,6 +20,7 @@ from faststream.redis.message import FAKE_CONSUMER, RedisBatchStreamMessage
 from faststream.redis.parser import MessageFormat
 
 from schemas.topics import Topic
+from services.bus.tasks import end
 
 log = structlog.stdlib.get_logger("wireroom.bus")
 
@@ -77,7 +78,9 @@ class Reading:
     async def stop(self) -> None:
         """Wait for the running handler within the grace, then cancel the read."""
         self.why_dead()  # retrieved, or asyncio complains when the task is collected
+        tasks = list(self._subscriber.tasks)
         await self._subscriber.stop()
+        await end(tasks)
 
 
 class Framework:

@@ -15,6 +15,7 @@ from services.bus.ids import id_key
 from services.bus.memory_server import Group, MemoryServer, Stream
 from services.bus.ports import BusUnavailable, GroupStats, Handler, OnPoison, ServerStats, SubscriberHealth
 from services.bus.settle import Settler
+from services.bus.tasks import end
 from services.bus.timings import Timings
 
 
@@ -72,8 +73,7 @@ class _Reader:
                 async with asyncio.timeout(self.bus.timings.grace_s):
                     while self.settler.held:  # noqa: ASYNC110 - the twin polls, it has no loop to hook into
                         await asyncio.sleep(0.001)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end([task])
         with suppress(BusUnavailable):
             group = self.bus.backend.stream(self.topic.name).groups.setdefault(self.group, Group())
             for one, (owner, count) in group.pending.items():
@@ -132,9 +132,7 @@ class MemoryBus:
 
     async def stop(self) -> None:
         """See Bus."""
-        for loop in self._loops:
-            loop.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
+        await end(self._loops)
         self._loops.clear()
         await asyncio.gather(*(reader.halt() for reader in self._readers))
 

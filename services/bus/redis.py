@@ -32,6 +32,7 @@ from services.bus.ports import (
 )
 from services.bus.subscription import Subscription
 from services.bus.tail import Tail
+from services.bus.tasks import end
 from services.bus.timings import MEMORY_LIMIT, STREAM_LIMIT, Timings
 from services.bus.trim import Trimmer
 
@@ -128,9 +129,7 @@ class RedisBus:
         loops, self._loops = self._loops, []
         # The reads first, within the grace; the claim loops keep renewing what still runs.
         await asyncio.gather(*(subscription.stop_reading() for subscription in self._subscriptions))
-        for loop in loops:
-            loop.cancel()
-        await asyncio.gather(*loops, return_exceptions=True)
+        await end(loops)
         with suppress(BusUnavailable, TimeoutError):
             async with asyncio.timeout(self._timings.handback_s):
                 await asyncio.gather(*(subscription.leave() for subscription in self._subscriptions))
