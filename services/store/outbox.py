@@ -1,0 +1,190 @@
+"""Messages committed and not yet settled: what the relay marks and the sweeper finds."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, bindparam, case, delete, func, or_, select, update
+
+from schemas.delivery import WorkState
+from schemas.event import EventType
+from schemas.jobs import OutboxRow
+from schemas.records import OutboxStats
+from schemas.topics import TOPICS
+from services.store.database import Database
+from services.store.ledger import Ledger
+from services.store.sql import chunks, find, listed
+from services.store.tables import article, event, outbox, revision, work
+
+_COLUMNS = (outbox.c.id, outbox.c.stream, outbox.c.payload, outbox.c.event_id, outbox.c.entry_id)
+_DUE = (
+    select(*_COLUMNS)
+    .where(outbox.c.entry_id.is_(None), outbox.c.due_at <= bindparam("now"))
+    .order_by(outbox.c.due_at, outbox.c.id)
+    .limit(bindparam("most"))
+)
+_GROUPS = {name: topic.groups for name, topic in TOPICS.items()}
+_STAGES = sorted({stage for groups in _GROUPS.values() for stage in groups})
+_OVERDUE = (
+    select(*_COLUMNS)
+    .join(work, and_(work.c.event_id == outbox.c.event_id, work.c.state == WorkState.WAITING.value))
+    .where(
+        outbox.c.entry_id.is_not(None),
+        outbox.c.added_at < bindparam("before"),
+        or_(*(and_(outbox.c.stream == name, work.c.stage.in_(groups)) for name, groups in _GROUPS.items() if groups)),
+    )
+    .distinct()
+    .order_by(outbox.c.id)
+    .limit(bindparam("most"))
+)
+_HELD = select(event.c.id, event.c.article_id, event.c.revision, event.c.type).where(
+    event.c.id.in_(listed("ids")),
+    select(work.c.event_id)
+    .where(work.c.event_id == event.c.id, work.c.state == WorkState.HELD.value, work.c.not_before <= bindparam("now"))
+    .exists(),
+)
+_LOCK_ARTICLES = (
+    select(article.c.id).where(article.c.id.in_(listed("ids"))).order_by(article.c.id).with_for_update(key_share=True)
+)
+_RELEASE = (
+    update(work)
+    .where(
+        work.c.event_id.in_(listed("ids")),
+        work.c.state == WorkState.HELD.value,
+        work.c.not_before <= bindparam("now"),
+    )
+    .values(state=WorkState.WAITING.value, since=bindparam("now"), not_before=None)
+    .returning(work.c.event_id, work.c.stage)
+)
+_EXPIRE = (
+    update(revision)
+    .where(revision.c.article_id == bindparam("of_article"), revision.c.revision == bindparam("number"))
+    .values(expired=1)
+)
+_OVER = (
+    update(article)
+    .where(article.c.id == bindparam("of_article"))
+    .values(
+        version=article.c.version + 1,
+        changed_at=bindparam("now"),
+        status=case(
+            (and_(article.c.status == "published", article.c.shown == bindparam("number")), "expired"),
+            else_=article.c.status,
+        ),
+    )
+)
+_OPEN = (
+    update(article)
+    .where(article.c.id == bindparam("of_article"))
+    .values(
+        version=article.c.version + 1,
+        changed_at=bindparam("now"),
+        shown=case((article.c.shown < bindparam("number"), bindparam("number")), else_=article.c.shown),
+        status=case((article.c.status.in_(["received", "embargoed", "expired"]), "published"), else_=article.c.status),
+    )
+)
+_ADDED = (
+    update(outbox)
+    .where(outbox.c.id == bindparam("row_id"))
+    .values(entry_id=bindparam("entry"), added_at=bindparam("now"), adds=outbox.c.adds + 1)
+)
+_SPENT = delete(outbox).where(outbox.c.id.in_(listed("ids")), outbox.c.event_id.is_(None))
+_FORGET = update(outbox).values(entry_id=None, added_at=None)
+_UNADDED = and_(outbox.c.entry_id.is_(None), outbox.c.due_at <= bindparam("now"))
+_STATS = select(
+    func.count(),
+    func.sum(case((_UNADDED, 1), else_=0)),
+    func.min(case((_UNADDED, outbox.c.created_at), else_=None)),
+)
+
+
+class Outbox:
+    """Rows of messages, and which of them are on their streams."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def due(self, now: datetime, limit: int) -> list[OutboxRow]:
+        """Read rows that were never added and whose time has come, oldest first.
+
+        A row fresh from a commit is left to its maker for two seconds. Where an embargo or an expiry falls
+        due, its work turns from held to waiting here, in one transaction with the article's new version:
+        from then on it may be seen.
+        """
+
+        def peek(connection: Connection) -> list[OutboxRow]:
+            return [OutboxRow(*row) for row in connection.execute(_DUE, {"now": now, "most": limit})]
+
+        rows = await self._database.read(peek)
+        event_ids = sorted({row.event_id for row in rows if row.event_id is not None})
+
+        def held(connection: Connection) -> list[Row[Any]]:
+            return find(connection, _HELD, event_ids, now=now)
+
+        if event_ids and (falling := await self._database.read(held)):
+            await self._database.write(lambda connection: _release(connection, falling, now))
+        return rows
+
+    async def overdue(self, before: datetime, limit: int) -> list[OutboxRow]:
+        """Read rows added before an instant that some group has not settled and nobody will retry by itself."""
+
+        def query(connection: Connection) -> list[OutboxRow]:
+            return [OutboxRow(*row) for row in connection.execute(_OVERDUE, {"before": before, "most": limit})]
+
+        return await self._database.read(query)
+
+    async def mark_added(self, added: Sequence[tuple[int, str]], now: datetime) -> None:
+        """Note where on its stream each row (its id, the entry's id) stands. Feed hints are spent with that."""
+
+        def unit(connection: Connection) -> None:
+            for part in chunks(row_id for row_id, _ in added):
+                connection.execute(_SPENT, {"ids": part})
+            connection.execute(_ADDED, [{"row_id": row_id, "entry": entry, "now": now} for row_id, entry in added])
+
+        if added:
+            await self._database.write(unit)
+
+    async def forget_entries(self, row_ids: Sequence[int] | None = None) -> None:
+        """Note that streams hold these rows (None: any row) no longer: `due` finds them again."""
+
+        def unit(connection: Connection) -> None:
+            if row_ids is None:
+                connection.execute(_FORGET.where(outbox.c.entry_id.is_not(None)))
+                return
+            for part in chunks(row_ids):
+                connection.execute(_FORGET.where(outbox.c.id.in_(listed("ids"))), {"ids": part})
+
+        await self._database.write(unit)
+
+    async def stats(self, now: datetime) -> OutboxStats:
+        """Count rows, and those that are due and on no stream."""
+        return await self._database.read(lambda connection: outbox_stats(connection, now))
+
+
+def outbox_stats(connection: Connection, now: datetime) -> OutboxStats:
+    """See `Outbox.stats`."""
+    rows, unadded, oldest = connection.execute(_STATS, {"now": now}).one()
+    return OutboxStats(rows=rows, unadded=int(unadded or 0), oldest_at=oldest)
+
+
+def _release(connection: Connection, falling: Sequence[Row[Any]], now: datetime) -> None:
+    events = {row.id: row for row in falling}
+    find(connection, _LOCK_ARTICLES, sorted({row.article_id for row in falling}))
+    ledger = Ledger(connection)
+    ledger.lock(events)
+    released: set[str] = set()
+    for event_id, stage in find(connection, _RELEASE, sorted(events), now=now):
+        ledger.work(event_id, stage, WorkState.HELD, WorkState.WAITING)
+        released.add(event_id)
+    over: list[dict[str, Any]] = []
+    opened: list[dict[str, Any]] = []
+    for event_id in sorted(released):
+        row = events[event_id]
+        change = {"of_article": row.article_id, "number": row.revision, "now": now}
+        (over if row.type == EventType.EXPIRED else opened).append(change)
+    if over:
+        connection.execute(_EXPIRE, over)
+        connection.execute(_OVER, over)
+    if opened:
+        connection.execute(_OPEN, opened)
+    ledger.settle()

@@ -1,0 +1,65 @@
+"""Small helpers over SQLAlchemy Core, the same on both databases."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+import orjson
+from sqlalchemy import BindParameter, ColumnElement, Connection, Executable, bindparam, literal_column
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+T = TypeVar("T")
+
+__all__ = ["HELD", "WAITING", "chunks", "cursor_of", "find", "listed", "read_cursor", "upsert"]
+
+CHUNK = 512
+
+# As literals: with a bound parameter neither database can prove that a partial index covers the query.
+WAITING: ColumnElement[str] = literal_column("'waiting'")
+HELD: ColumnElement[str] = literal_column("'held'")
+
+
+def listed(name: str) -> "BindParameter[Any]":
+    """Stand for a list in `column.in_(listed("ids"))`; `find` fills it."""
+    return bindparam(name, expanding=True)
+
+
+def chunks(values: Iterable[T]) -> Iterator[list[T]]:
+    """Cut into lists of at most 512, each padded to a power of two with its last value.
+
+    So that few different statements exist: the databases keep them prepared.
+    """
+    whole = list(values)
+    for start in range(0, len(whole), CHUNK):
+        part = whole[start : start + CHUNK]
+        part.extend([part[-1]] * ((1 << (len(part) - 1).bit_length()) - len(part)))
+        yield part
+
+
+def find(connection: Connection, statement: Executable, ids: Iterable[Any], **others: Any) -> list[Any]:
+    """Run a statement with `listed("ids")` over all ids, however many; all rows."""
+    rows: list[Any] = []
+    for part in chunks(ids):
+        rows.extend(connection.execute(statement, {"ids": part, **others}))
+    return rows
+
+
+def cursor_of(*place: Any) -> str:
+    """Make an opaque cursor of the last row's place in the order."""
+    values = [value.isoformat() if isinstance(value, datetime) else value for value in place]
+    return urlsafe_b64encode(orjson.dumps(values)).decode().rstrip("=")
+
+
+def read_cursor(cursor: str, kinds: Sequence[type]) -> list[Any]:
+    """Read a cursor back. Raises ValueError for anything that `cursor_of` did not make."""
+    try:
+        values = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if not isinstance(values, list) or len(values) != len(kinds):
+            raise ValueError("not a cursor")  # noqa: TRY301
+        return [
+            datetime.fromisoformat(value) if kind is datetime else kind(value)
+            for kind, value in zip(kinds, values, strict=True)
+        ]
+    except (ValueError, TypeError) as error:
+        raise ValueError("not a cursor of this list") from error

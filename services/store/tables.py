@@ -1,0 +1,340 @@
+"""Every table. Alembic's migrations build them; a test finds no difference between the two.
+
+    article ─< revision ─ enrichment          endpoint ─ mailbox (sequence, lease)
+       │                                          │
+       └─< event ─< work (one per stage)          └─< delivery ─< attempt
+               ├──< outbox (what still belongs on a stream)
+               └──< delivery                  feed ─< membership >─ article ─ entry ─< fragment
+
+Open work is found by partial indexes, so finished rows cost nothing but room. Everything that belongs
+to a partner carries `subscriber_id`.
+"""
+
+from typing import Any
+
+from sqlalchemy import Column, ForeignKey, Index, MetaData, Table, text
+
+from services.store.columns import Blob, Moment, Small, Whole, Words
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _table(name: str, *columns: Column[Any], **options: Any) -> Table:
+    return Table(name, metadata, *columns, sqlite_strict=True, **options)
+
+
+def _must(name: str, kind: Any, **options: Any) -> Column[Any]:
+    return Column(name, kind, nullable=False, **options)
+
+
+meta = _table("meta", Column("name", Words, primary_key=True), _must("value", Words))
+
+article = _table(
+    "article",
+    Column("id", Words, primary_key=True),
+    _must("version", Whole),  # grows with every change of what a reader or partner could see
+    _must("status", Words),
+    _must("shown", Whole),  # highest enriched revision out of embargo: what readers may see; 0: none
+    _must("newest", Whole),
+    Column("newest_hash", Words),
+    _must("retracted", Whole),
+    Column("retraction_kind", Words),
+    Column("retraction_reason", Words),
+    Column("retracted_at", Moment),
+    Column("retraction_event_id", Words),  # the one that stands; a repeat is answered with it
+    _must("reinstated", Whole),
+    Column("first_published", Moment),
+    _must("first_accepted_at", Moment),
+    _must("changed_at", Moment),
+)
+Index("ix_article_changed", article.c.changed_at, article.c.id)
+
+revision = _table(
+    "revision",
+    Column("article_id", Words, ForeignKey("article.id"), primary_key=True),
+    Column("revision", Whole, primary_key=True, autoincrement=False),
+    _must("content_hash", Words),
+    _must("content", Blob),
+    _must("event_id", Words),
+    _must("accepted_at", Moment),
+    Column("embargo_until", Moment),
+    Column("expires_at", Moment),
+    _must("facts", Whole),  # the highest given out
+    _must("expired", Small),
+)
+
+enrichment = _table(
+    "enrichment",
+    Column("article_id", Words, ForeignKey("article.id"), primary_key=True),
+    Column("revision", Whole, primary_key=True, autoincrement=False),
+    _must("facts", Whole),
+    _must("data", Blob),
+    _must("recorded_at", Moment),
+)
+
+term = _table(  # what lists are filtered by; of the newest revision
+    "term",
+    Column("kind", Words, primary_key=True),
+    Column("slug", Words, primary_key=True),
+    Column("article_id", Words, ForeignKey("article.id"), primary_key=True),
+)
+Index("ix_term_article", term.c.article_id)
+
+event = _table(
+    "event",
+    Column("id", Words, primary_key=True),
+    _must("type", Words),
+    _must("article_id", Words),
+    _must("revision", Whole),
+    _must("facts", Whole),
+    _must("accepted_at", Moment),
+    Column("occurred_at", Moment),
+    _must("origin", Words),
+    Column("traceparent", Words),
+    Column("event_key", Words),
+    _must("waiting", Small),  # open work and deliveries, by state: the event's own state follows
+    _must("held", Small),
+    _must("dead", Small),
+)
+Index("uq_event_event_key", event.c.event_key, unique=True)
+Index("ix_event_article", event.c.article_id, event.c.accepted_at)
+
+work = _table(
+    "work",
+    Column("event_id", Words, ForeignKey("event.id"), primary_key=True),
+    Column("stage", Words, primary_key=True),
+    _must("state", Words),
+    _must("tries", Small),
+    Column("not_before", Moment),
+    Column("cause", Words),
+    _must("since", Moment),
+    Column("finished_at", Moment),
+)
+_waiting_work = text("state = 'waiting'")
+Index("ix_work_waiting", work.c.stage, work.c.since, sqlite_where=_waiting_work, postgresql_where=_waiting_work)
+
+outbox = _table(
+    "outbox",
+    Column("id", Whole, primary_key=True, autoincrement=True),
+    _must("stream", Words),
+    Column("event_id", Words),
+    _must("payload", Blob),
+    _must("created_at", Moment),
+    _must("due_at", Moment),  # the sweeper publishes it no sooner
+    Column("entry_id", Words),
+    Column("added_at", Moment),
+    _must("adds", Small),
+    sqlite_autoincrement=True,  # an id is never reused: mark_added would hit a stranger
+)
+_unadded = text("entry_id IS NULL")
+Index("ix_outbox_unadded", outbox.c.due_at, sqlite_where=_unadded, postgresql_where=_unadded)
+Index("ix_outbox_added", outbox.c.added_at)
+Index("ix_outbox_event", outbox.c.event_id, outbox.c.stream)
+
+counter = _table(
+    "counter",
+    Column("name", Words, primary_key=True),
+    Column("shard", Small, primary_key=True, autoincrement=False),
+    _must("value", Whole),
+)
+
+entry = _table(
+    "entry",
+    Column("article_id", Words, ForeignKey("article.id"), primary_key=True),
+    _must("version", Whole),  # article.version that was recorded last: older or equal changes nothing
+    _must("made", Whole),  # the version in which entry or fragments last changed
+    Column("entry_id", Words),  # its IRI, once it was seen
+    Column("data", Blob),  # None: it shows nothing now
+    Column("published", Moment),
+    Column("updated", Moment),
+    _must("moved_at", Moment),
+)
+
+fragment = _table(
+    "fragment",
+    Column("article_id", Words, ForeignKey("article.id"), primary_key=True),
+    Column("format", Words, primary_key=True),
+    _must("version", Whole),
+    _must("data", Blob),
+)
+
+feed = _table(
+    "feed",
+    Column("name", Words, primary_key=True),
+    _must("title", Words),
+    _must("kind", Words),
+    Column("lang", Words),
+    _must("version", Whole),
+    _must("changed_at", Moment),
+    _must("items", Whole),
+)
+Index("ix_feed_changed", feed.c.changed_at)
+
+membership = _table(  # rows are never deleted: what a feed ever carried, corrections and retractions reach
+    "membership",
+    Column("feed", Words, primary_key=True),
+    Column("article_id", Words, ForeignKey("article.id"), primary_key=True),
+    _must("first_seen", Moment),
+    _must("moved_at", Moment),
+    Column("left_at", Moment),
+    Column("why", Words),
+)
+Index("ix_membership_article", membership.c.article_id)
+_carried = text("left_at IS NULL")
+Index(
+    "ix_membership_window",
+    membership.c.feed,
+    membership.c.moved_at,
+    membership.c.article_id,
+    sqlite_where=_carried,
+    postgresql_where=_carried,
+)
+
+subscriber = _table(
+    "subscriber",
+    Column("id", Words, primary_key=True),
+    _must("name", Words),
+    _must("created_at", Moment),
+)
+
+endpoint = _table(
+    "endpoint",
+    Column("id", Words, primary_key=True),
+    Column("subscriber_id", Words, ForeignKey("subscriber.id"), nullable=False),
+    _must("url", Words),
+    _must("filter", Blob),
+    _must("format", Words),
+    _must("secret", Words),
+    _must("headers", Blob),
+    _must("state", Words),
+    Column("state_reason", Words),
+    Column("paused_until", Moment),
+    Column("description", Words),
+    _must("created_at", Moment),
+    Column("deleted_at", Moment),
+)
+Index("ix_endpoint_subscriber", endpoint.c.subscriber_id)
+
+mailbox = _table(
+    "mailbox",
+    Column("endpoint_id", Words, ForeignKey("endpoint.id"), primary_key=True),
+    _must("sequence", Whole),
+    Column("due_at", Moment),  # no delivery is due sooner; None: none waits
+    Column("owner", Words),
+    Column("until", Moment),
+    _must("fence", Whole),
+)
+Index("ix_mailbox_due", mailbox.c.due_at)
+
+payload = _table("payload", Column("id", Words, primary_key=True), _must("data", Blob))
+
+delivery = _table(
+    "delivery",
+    Column("id", Words, primary_key=True),
+    _must("webhook_id", Words),
+    Column("endpoint_id", Words, ForeignKey("endpoint.id"), nullable=False),
+    _must("subscriber_id", Words),
+    Column("event_id", Words, ForeignKey("event.id")),  # None: a test
+    Column("article_id", Words),
+    Column("revision", Whole),
+    _must("type", Words),
+    _must("sequence", Whole),
+    _must("state", Words),
+    Column("cause", Words),
+    _must("tries", Small),
+    _must("retrying", Small),  # 0: never tried; first tries go before retries
+    Column("next_at", Moment),
+    _must("created_at", Moment),
+    Column("finished_at", Moment),
+    Column("replay_of", Words),
+    Column("payload_id", Words, ForeignKey("payload.id")),  # None: the head is the whole body
+    _must("head", Blob),
+    Column("tail", Blob),
+    _must("sha256", Words),
+)
+_first = text("replay_of IS NULL AND event_id IS NOT NULL")
+Index(
+    "uq_delivery_event_endpoint",
+    delivery.c.event_id,
+    delivery.c.endpoint_id,
+    unique=True,
+    sqlite_where=_first,
+    postgresql_where=_first,
+)
+_open = text("state = 'waiting'")
+Index(
+    "ix_delivery_waiting",
+    delivery.c.endpoint_id,
+    delivery.c.retrying,
+    delivery.c.next_at,
+    delivery.c.sequence,
+    sqlite_where=_open,
+    postgresql_where=_open,
+)
+_kept = text("state = 'held'")
+Index("ix_delivery_held", delivery.c.endpoint_id, sqlite_where=_kept, postgresql_where=_kept)
+Index("ix_delivery_article", delivery.c.article_id, delivery.c.endpoint_id)
+Index("ix_delivery_endpoint", delivery.c.endpoint_id, delivery.c.sequence)
+Index("ix_delivery_event", delivery.c.event_id)
+Index("ix_delivery_created", delivery.c.created_at, delivery.c.id)
+
+attempt = _table(
+    "attempt",
+    Column("delivery_id", Words, ForeignKey("delivery.id"), primary_key=True),
+    Column("at", Moment, primary_key=True),
+    Column("n", Small, primary_key=True, autoincrement=False),
+    _must("subscriber_id", Words),
+    _must("us", Whole),  # microseconds of the whole exchange
+    _must("outcome", Words),
+    Column("status", Small),
+    Column("cause", Words),
+    _must("detail", Words),
+    _must("body", Blob),
+    _must("truncated", Small),
+)
+
+dead_letter = _table(
+    "dead_letter",
+    Column("id", Whole, primary_key=True, autoincrement=True),
+    _must("stage", Words),
+    _must("cause", Words),
+    _must("detail", Words),
+    _must("at", Moment),
+    Column("event_id", Words),
+    Column("article_id", Words),
+    Column("delivery_id", Words),
+    Column("raw", Blob),
+    Column("closed", Words),
+    Column("closed_at", Moment),
+    sqlite_autoincrement=True,
+)
+_unclosed = text("closed IS NULL")
+Index(
+    "ix_dead_letter_open",
+    dead_letter.c.stage,
+    dead_letter.c.cause,
+    dead_letter.c.at,
+    sqlite_where=_unclosed,
+    postgresql_where=_unclosed,
+)
+Index("ix_dead_letter_event", dead_letter.c.event_id)
+
+api_key = _table(
+    "api_key",
+    Column("id", Words, primary_key=True),
+    _must("name", Words),
+    _must("scopes", Words),
+    _must("sha256", Words),
+    _must("created_at", Moment),
+    Column("expires_at", Moment),
+    Column("revoked_at", Moment),
+    Column("used_at", Moment),
+    Column("subscriber_id", Words, ForeignKey("subscriber.id")),
+)
