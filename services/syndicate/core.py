@@ -14,6 +14,7 @@ from schemas.article import Article, Author, Enclosure, Image, RetractionKind, S
 from schemas.automatic import automatic_feeds, feed_ref
 from schemas.feed import Category, Entry, slug
 from schemas.jobs import FeedRef, Shown, SyndicateJob, SyndicatePlan
+from services.syndicate.formats.text import line
 
 
 def plan(job: SyndicateJob, *, base_url: str, publisher: str) -> SyndicatePlan:
@@ -78,20 +79,24 @@ def _stub(job: SyndicateJob, last: Entry) -> Entry:
 def _story(job: SyndicateJob, shown: Shown, base_url: str, publisher: str) -> Entry:
     article, said = shown.article, shown.enrichment
     published = _published(job, shown)
-    site = Source(name=said.site) if said.site else None
+    source = article.source or (Source(name=said.site) if said.site else None)
     entry = Entry(
         id=job.entry_id,
         article_id=job.event.article_id,
         revision=shown.revision,
-        title=said.title,
+        title=line(said.title),
         url=address(said.url or article.url),
         summary=said.summary,
         content_html=said.body_html,
         lang=said.lang.replace("_", "-"),
         direction="rtl" if said.direction == "rtl" else "ltr",
-        authors=tuple(Author(name=one.name, url=address(one.url), email=one.email) for one in article.authors),
+        authors=tuple(
+            Author(name=name, url=address(one.url), email=one.email)
+            for one in article.authors
+            if (name := line(one.name))
+        ),
         categories=tuple(_categories(said.sections or article.sections, article.tags, base_url)),
-        source=Source(name=article.source.name, url=address(article.source.url)) if article.source else site,
+        source=Source(name=line(source.name), url=address(source.url)) if source and line(source.name) else None,
         published=published,
         updated=published,
         images=tuple(_images(article)),
@@ -179,8 +184,8 @@ def _categories(sections: Sequence[str], tags: Sequence[str], base_url: str) -> 
     """RFC 4287 §4.2.2. The scheme is the address under which feeds of that kind stand."""
     seen: set[tuple[str, str]] = set()
     for kind, names in (("section", sections), ("tag", tags)):
-        for name in names:
+        for name in map(line, names):
             term = slug(name) or name
-            if (kind, term) not in seen:
+            if name and (kind, term) not in seen:
                 seen.add((kind, term))
                 yield Category(term=term, label=name, scheme=f"{base_url}/feeds/{kind}")

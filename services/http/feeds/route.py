@@ -43,6 +43,7 @@ class FeedApp:
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
         method: str = scope["method"]
         if method not in ALLOWED:
             await _NOT_ALLOWED.response()(scope, receive, send)

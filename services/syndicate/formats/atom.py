@@ -48,32 +48,33 @@ def _links(entry: Entry) -> list[Element]:
     return links
 
 
-def _entry(entry: Entry) -> bytes | None:
-    if entry.state != "published":
-        return _tombstone(entry)
+def item_of(entry: Entry) -> Item:
+    """Say a published entry in Atom's terms."""
     stand_in = (entry.source and entry.source.name) or entry.publisher
-    return atom_fragment(
-        Item(
-            id=entry.id,
-            title=entry.title,
-            url=entry.url,
-            summary=entry.summary,
-            # An entry without a link needs content (§4.1.2); a bare headline is then all there is.
-            content=full_html(entry) or ("" if entry.url else as_html(entry.summary or entry.title)),
-            published=entry.published,
-            updated=entry.updated,
-            # In each entry, not at feed level alone: readers show no byline otherwise.
-            authors=entry.authors or ((Author(name=stand_in),) if stand_in else ()),
-            categories=entry.categories,
-            rights=entry.rights,
-            lang=entry.lang if entry.lang != "und" else None,
-            extra=[
-                *_links(entry),
-                *([Element("dc:source", line(entry.source.name))] if entry.source else ()),
-                *media(entry),
-            ],
-        )
+    return Item(
+        id=entry.id,
+        title=entry.title,
+        url=entry.url,
+        summary=entry.summary,
+        # An entry without a link needs content (§4.1.2); a bare headline is then all there is.
+        content=full_html(entry) or ("" if entry.url else as_html(entry.summary or entry.title)),
+        published=entry.published,
+        updated=entry.updated,
+        # In each entry, not at feed level alone: readers show no byline otherwise.
+        authors=entry.authors or ((Author(name=stand_in),) if stand_in else ()),
+        categories=entry.categories,
+        rights=entry.rights,
+        lang=entry.lang if entry.lang != "und" else None,
+        extra=[
+            *_links(entry),
+            *([Element("dc:source", line(entry.source.name))] if entry.source else ()),
+            *media(entry),
+        ],
     )
+
+
+def _entry(entry: Entry) -> bytes | None:
+    return _tombstone(entry) if entry.state != "published" else atom_fragment(item_of(entry))
 
 
 def _document(feed: FeedHead, fragments: Sequence[bytes]) -> bytes:

@@ -13,42 +13,41 @@ from services.syndicate.formats.media import media
 from services.syndicate.formats.text import as_html, line, rfc822
 
 
-def _entry(entry: Entry) -> bytes | None:
-    if entry.state == "expired":
-        return None
+def item_of(entry: Entry) -> Item:
+    """Say an entry in RSS's terms; a retracted one as its stub."""
     language = [Element("dc:language", entry.lang)] if entry.lang != "und" else []
     if entry.state != "published":
-        return rss_fragment(
-            Item(
-                id=entry.id,
-                title=stub_title(entry),
-                url=entry.url if entry.state == "withdrawn" else None,  # a URL often spells the headline
-                summary=as_html(stub_text(entry)),
-                published=entry.published,
-                updated=entry.updated,
-                extra=language,
-            )
-        )
-    return rss_fragment(
-        Item(
+        return Item(
             id=entry.id,
-            title=entry.title,
-            url=entry.url,
-            summary=as_html(entry.summary),  # description is HTML; the summary is plain text
-            content=full_html(entry),
+            title=stub_title(entry),
+            url=entry.url if entry.state == "withdrawn" else None,  # a URL often spells the headline
+            summary=as_html(stub_text(entry)),
             published=entry.published,
             updated=entry.updated,
-            categories=entry.categories,
-            enclosure=enclosure(entry),
-            extra=[
-                *(Element("dc:creator", line(author.name)) for author in entry.authors),
-                *language,
-                *([Element("dc:source", line(entry.source.name))] if entry.source else ()),
-                *([Element("dc:rights", line(entry.rights))] if entry.rights else ()),
-                *media(entry),
-            ],
+            extra=language,
         )
+    return Item(
+        id=entry.id,
+        title=entry.title,
+        url=entry.url,
+        summary=as_html(entry.summary),  # description is HTML; the summary is plain text
+        content=full_html(entry),
+        published=entry.published,
+        updated=entry.updated,
+        categories=entry.categories,
+        enclosure=enclosure(entry),
+        extra=[
+            *(Element("dc:creator", line(author.name)) for author in entry.authors),
+            *language,
+            *([Element("dc:source", line(entry.source.name))] if entry.source else ()),
+            *([Element("dc:rights", line(entry.rights))] if entry.rights else ()),
+            *media(entry),
+        ],
     )
+
+
+def _entry(entry: Entry) -> bytes | None:
+    return None if entry.state == "expired" else rss_fragment(item_of(entry))
 
 
 def _document(feed: FeedHead, fragments: Sequence[bytes]) -> bytes:

@@ -1,0 +1,39 @@
+"""Golden files: what is pinned and where. Broken into lines between tags, so that a diff can show it."""
+
+from pathlib import Path
+
+from services.syndicate.formats import FORMATS
+from tests.golden.entries import CASES, LATER, PUBLISHED, head
+from tests.golden.faults_of_feedgen import written
+
+HERE = Path(__file__).parent
+
+
+def documents() -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    for case, entries in CASES.items():
+        for name, form in FORMATS.items():
+            made = [fragment for entry in entries if (fragment := form.entry(entry)) is not None]
+            files[f"{case}.{name}"] = form.document(head(name, LATER if entries else PUBLISHED), made)
+    return files
+
+
+def broken(data: bytes) -> bytes:
+    return data.replace(b"><", b">\n<").replace(b'},{"', b'},\n{"').replace(b',"', b',\n"') + b"\n"
+
+
+def expected() -> dict[Path, bytes]:
+    """The bytes of every golden file as the code writes them now."""
+    files = {HERE / "feeds" / name: broken(data) for name, data in documents().items()}
+    return files | {HERE / "faults" / name: broken(data) for name, data in written().items()}
+
+
+def rewrite() -> int:
+    files = expected()
+    for folder in ("feeds", "faults"):
+        for old in (HERE / folder).glob("*"):
+            old.unlink()
+    for path, data in files.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data)
+    return len(files)
