@@ -51,6 +51,13 @@ class Store:
         """Bring the tables to the newest version; read-only: refuse older ones (`StoreUnavailable`)."""
         await self.database.migrate()
 
+    async def probe(self) -> None:
+        """Write something that nobody reads. Raises when that cannot be done; read-only: when nothing can be read."""
+        if self.database.readonly:
+            await self.meta.get("probe")
+        else:
+            await self.meta.set("probe", "1")
+
     async def stats(self, now: datetime) -> Stats:
         """Read P4's sum, the deliveries' sum, stages, outbox and open dead letters, in one snapshot."""
         return await self.database.read(lambda connection: stats(connection, now))
