@@ -5,20 +5,24 @@ article.enriched ─▶ load ─▶ plan ─▶ render (process pool) ─▶ rec
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import BrokenExecutor, Executor
 from datetime import datetime
 
 import structlog
+from pydantic import ValidationError
 
 from schemas.dead_letter import DeadLetter
 from schemas.event import ThinEvent
+from schemas.feed import Entry as FeedEntry
 from schemas.jobs import SyndicateJob, SyndicatePlan
-from services.bus.entry import Batch
+from services.bus.entry import Batch, Entry
 from services.syndicate.core import plan
 from services.syndicate.ports import Publishes, Store
 from services.syndicate.render import Rendered, render
 
 _log = structlog.get_logger(__name__)
+
+DEADLY = 2  # processes that an entry may end, all by itself, before it is given up
 
 
 async def syndicate_articles(
@@ -35,31 +39,29 @@ async def syndicate_articles(
 
     The bus acknowledges the batch when this returns. By then ONE transaction holds its entries,
     fragments, memberships and outbox rows; a crash before that repeats the batch, and an equal or older
-    version changes nothing. An entry that cannot be rendered becomes a dead letter and holds back no
-    neighbour; feeds keep what they have of it. Raises if a later try may help (SQL or the pool gone) or
-    for an unreadable message: the bus then goes one by one.
+    version changes nothing. What cannot be rendered, ends two processes by itself (`poison`) or cannot be
+    read becomes a dead letter and holds back no neighbour; feeds keep what they have of such an article.
+    Raises only if a later try may help (SQL gone).
     """
-    events = [ThinEvent.model_validate_json(entry.data or b"") for entry in batch.entries]
-    jobs = await store.feeds.load([event.event_id for event in events])
-    if not jobs:
-        return
+    events, dead = _read(batch.entries, clock())
+    jobs = await store.feeds.load([event.event_id for event in events]) if events else {}
     plans: list[SyndicatePlan] = []
     for job in jobs.values():
         plans.append(plan(job, base_url=base_url, publisher=publisher))
         await asyncio.sleep(0)  # a batch of long articles takes milliseconds: let others run
-    fragments = await _rendered(plans, pool)
+    rendered = await _rendered(plans, pool)
     good: list[SyndicatePlan] = []
-    dead: list[DeadLetter] = []
     for each in plans:
-        made = fragments.get((each.article_id, each.version), Rendered({}))
+        made = rendered.get((each.article_id, each.version), Rendered({}))
         if made.fault is None:
             good.append(each._replace(fragments=made.fragments))
         else:
-            dead.append(_unrenderable(jobs[each.event_id], made.fault, clock()))
+            dead.append(_given_up(jobs[each.event_id], made.fault, clock()))
     if dead:
         await store.work.give_up(dead, clock())
         _log.error("syndicate.quarantined", articles=[letter.article_id for letter in dead])
-    await relay.publish(await store.feeds.record(good, clock()))  # lost in a crash? the sweeper finds the rows
+    rows = await store.feeds.record(good, clock()) if good else []
+    await relay.publish(rows)  # lost in a crash? the sweeper finds the rows
 
 
 async def _rendered(plans: Sequence[SyndicatePlan], pool: Executor) -> dict[tuple[str, int], Rendered]:
@@ -67,14 +69,43 @@ async def _rendered(plans: Sequence[SyndicatePlan], pool: Executor) -> dict[tupl
     entries = {(each.article_id, each.version): each.entry for each in plans if each.entry is not None}
     if not entries:
         return {}
-    made = await asyncio.get_running_loop().run_in_executor(pool, render, list(entries.values()))
+    try:
+        made = await _run(list(entries.values()), pool)
+    except BrokenExecutor:
+        made = [await _alone(entry, pool) for entry in entries.values()]
     return dict(zip(entries, made, strict=True))
 
 
-def _unrenderable(job: SyndicateJob, fault: str, at: datetime) -> DeadLetter:
+async def _alone(entry: FeedEntry, pool: Executor) -> Rendered:
+    why = ""
+    for _ in range(DEADLY):
+        try:
+            return (await _run([entry], pool))[0]
+        except BrokenExecutor as error:
+            why = str(error)
+    return Rendered({}, f"poison: ended {DEADLY} processes, alone in each: {why}")
+
+
+async def _run(entries: list[FeedEntry], pool: Executor) -> list[Rendered]:
+    return await asyncio.wrap_future(pool.submit(render, entries))
+
+
+def _read(entries: Sequence[Entry], now: datetime) -> tuple[list[ThinEvent], list[DeadLetter]]:
+    events: list[ThinEvent] = []
+    dead: list[DeadLetter] = []
+    for entry in entries:
+        try:
+            events.append(ThinEvent.model_validate_json(entry.data or b""))
+        except ValidationError as error:
+            detail = f"{entry.id}: {error.error_count()} faults, the first: {error.errors()[0]['msg']}"
+            dead.append(DeadLetter(stage="syndicate", cause="unreadable", detail=detail, at=now, raw=entry.raw()))
+    return events, dead
+
+
+def _given_up(job: SyndicateJob, fault: str, at: datetime) -> DeadLetter:
     return DeadLetter(
         stage="syndicate",
-        cause="unrenderable",
+        cause="poison" if fault.startswith("poison") else "unrenderable",
         detail=fault,
         at=at,
         event_id=job.event.event_id,

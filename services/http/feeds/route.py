@@ -6,7 +6,7 @@ No key, no cookie; query parameters and Range are ignored: one URL, one document
 """
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 
 from fastapi import APIRouter
 from starlette.types import Receive, Scope, Send
@@ -16,6 +16,9 @@ from services.http.problems import Problem
 from services.store.errors import StoreUnavailable
 from services.syndicate.documents import Documents
 from services.syndicate.formats import FORMATS
+
+OnServed = Callable[[str, int, int], None]
+"""Told of each document answered: format, status code, bytes of body."""
 
 PATH = "/feeds/{name:path}.{extension}"
 _UNKNOWN = Problem(404, "not_found", "There is no such feed.", headers={"Cache-Control": "public, max-age=10"})
@@ -38,9 +41,10 @@ def asked_of(method: str, headers: Iterable[tuple[bytes, bytes]]) -> Asked:
 class FeedApp:
     """An ASGI app for one route. A hit in memory is answered without waiting for anything."""
 
-    def __init__(self, documents: Documents, clock: Callable[[], datetime]) -> None:
+    def __init__(self, documents: Documents, clock: Callable[[], datetime], on_served: OnServed | None) -> None:
         self._documents = documents
         self._clock = clock
+        self._on_served = on_served
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -62,7 +66,10 @@ class FeedApp:
             await _UNKNOWN.response()(scope, receive, send)
             return
         asked = asked_of(method, scope["headers"])
-        await _send(decide(asked, document, self._clock(), self._documents.site.max_age_s), send)
+        answer = decide(asked, document, self._clock(), self._documents.site.max_age_s)
+        if self._on_served is not None:
+            self._on_served(extension, answer.status, len(answer.body))
+        await _send(answer, send)
 
 
 async def _send(answer: Answer, send: Send) -> None:
@@ -75,8 +82,15 @@ def _unavailable(error: StoreUnavailable) -> Problem:
     return Problem(503, "unavailable", "The feed cannot be read now; try again.", headers={"Retry-After": str(wait_s)})
 
 
-def feed_routes(documents: Documents, *, clock: Callable[[], datetime]) -> APIRouter:
+def _utc_now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - a shell
+
+
+def feed_routes(
+    documents: Documents, *, clock: Callable[[], datetime] = _utc_now, on_served: OnServed | None = None
+) -> APIRouter:
     """Make the routes of the feeds. `clock` returns aware UTC."""
     router = APIRouter()
-    router.add_route(PATH, FeedApp(documents, clock), include_in_schema=False)  # pyright: ignore[reportArgumentType]  # an ASGI app is an endpoint too
+    app = FeedApp(documents, clock, on_served)
+    router.add_route(PATH, app, include_in_schema=False)  # pyright: ignore[reportArgumentType]  # an ASGI app is an endpoint too
     return router
