@@ -54,7 +54,7 @@ _LEAVE = (
 _MOVE_FEED = (
     update(feed)
     .where(feed.c.name == bindparam("of_feed"))
-    .values(version=bindparam("to"), changed_at=bindparam("now"), items=feed.c.items + bindparam("more"))
+    .values(version=bindparam("to"), changed_at=bindparam("now"), items=feed.c["items"] + bindparam("more"))
 )
 
 
