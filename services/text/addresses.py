@@ -11,20 +11,22 @@ from urllib.parse import unquote_plus
 
 from yarl import URL
 
+from services.text.listed import listed
+
 _PREFIXES = ("utm_", "mtm_", "pk_", "hsa_", "itm_", "oly_", "vero_", "fb_", "_hs", "__hs", "at_")
-_NAMES = frozenset(
+_NAMES = listed(
     "fbclid gclid gclsrc dclid gbraid wbraid msclkid yclid ysclid twclid ttclid igshid igsh li_fat_id mc_cid mc_eid "
     "mkt_tok _openstat openstat cmpid campaign_id campaign_medium campaign_name campaign_source campaign_term "
     "campaign_content s_cid s_kwcid ef_id epik rb_clickid sc_channel sc_cid sc_geo trk trkcampaign wickedid "
     "xtor ns_campaign ns_mchannel ns_source ns_linkname ns_fee bsft_clkid bsft_uid guccounter guce_referrer "
     "guce_referrer_sig _branch_match_id __twitter_impression ftag smid spm scid piwik_campaign piwik_kwd "
-    "matomo_campaign wt_mc wt_zmc soc_src soc_trk dm_i ml_subscriber ml_subscriber_hash rtid _ga _gl".split()
+    "matomo_campaign wt_mc wt_zmc soc_src soc_trk dm_i ml_subscriber ml_subscriber_hash rtid _ga _gl"
 )
 _BY_VALUE = frozenset({"ref", "source", "from", "src", "via", "origin", "referrer"})
-_VALUES = frozenset(
+_VALUES = listed(
     "rss rss1 rss2 feed feeds atom homepage home hp front frontpage twitter facebook fb ig instagram linkedin telegram "
     "whatsapp reddit youtube google googlenews news.google newsletter email mail social share sharing amp push app "
-    "pocket flipboard feedburner t.co".split()
+    "pocket flipboard feedburner t.co"
 )
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _HAS_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -40,7 +42,7 @@ MAX_URL = 2_048
 
 @lru_cache(maxsize=2_048)
 def publishable(link: str, base: str | None = None) -> str | None:
-    """An absolute http(s) address without credentials, tracking and fragment (`#!` stays); None: there is none.
+    """Return an absolute http(s) address without credentials, tracking and fragment (`#!` stays); None: there is none.
 
     A relative link needs `base`. Parameters keep their order and their bytes.
     """
@@ -57,7 +59,7 @@ def publishable(link: str, base: str | None = None) -> str | None:
 
 
 def absolute(link: str, base: str | None = None) -> str | None:
-    """The same with its tracking and fragment left as they are: for pictures and media."""
+    """Do the same with its tracking and fragment left as they are: for pictures and media."""
     url = _parsed(link, base)
     if url is None:
         return None
@@ -66,7 +68,7 @@ def absolute(link: str, base: str | None = None) -> str | None:
 
 
 def comparable(url: str) -> str:
-    """The key of an address from `publishable`: no scheme, www or m, index file or trailing slash; query sorted."""
+    """Return the key of an address from `publishable`: no scheme, www or m, index file or trailing slash; query sorted."""
     parsed = URL(url, encoded=True)
     host = _HOST_PREFIX.sub("", _authority(parsed))
     path = _AMP_PATH.sub("", _INDEX.sub("/", parsed.raw_path)).rstrip("/")
@@ -85,7 +87,7 @@ def is_tracking(parameter: str) -> bool:
 
 
 def srcset(value: str, base: str | None = None) -> str | None:
-    """The candidates of a `srcset` that are http(s), made absolute; None: none is (HTML §4.8.4.2.1)."""
+    """Return the candidates of a `srcset` that are http(s), made absolute; None: none is (HTML §4.8.4.2.1)."""
     kept = [f"{url} {size}".rstrip() for link, size in _candidates(value) if (url := absolute(link, base)) is not None]
     return ", ".join(kept) or None
 

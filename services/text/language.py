@@ -157,7 +157,7 @@ def detect(text: str) -> tuple[str, float, str | None]:
 
 
 def judge(title: str, body: str, declared: str | None) -> Judgement:
-    """What language an article is in.
+    """Judge what language an article is in.
 
     Without a declared language: what title and body say. A declared one stays unless a body of some
     length says otherwise with p > 0.9; one that the model does not know always stays.
@@ -185,7 +185,7 @@ def contradicts(tag: str, found: str) -> bool:
     """Whether a declared tag and a found language cannot both be right."""
     primary = tag.split("-", 1)[0]
     primary = _SAME.get(primary, primary)
-    if found == "und" or primary == found or primary not in NEWS_LANGUAGES:
+    if found in ("und", primary) or primary not in NEWS_LANGUAGES:
         return False
     return not any({primary, found} <= pair for pair in _CLOSE)
 

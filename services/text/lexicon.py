@@ -6,11 +6,6 @@ en fr de es ru ar zh ja pt it he tr. A line is compared whole or by its beginnin
 import re
 
 
-def listed(words: str) -> frozenset[str]:
-    """Words of a list that is easier to read, and to add to, without quotes."""
-    return frozenset(words.split())
-
-
 def _lines(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for line in text.strip().splitlines() for part in line.split(" | ") if part.strip())
 
@@ -115,9 +110,7 @@ _BUTTON = _lines("""
 
 _FOOTER = r"(?:©|\(c\) ?\d{4}|copyright\b|all rights reserved|tous droits réservés|alle rechte vorbehalten|todos los derechos reservados|все права защищены|جميع الحقوق محفوظة|版权所有|版權所有|無断転載|todos os direitos reservados|tutti i diritti riservati|כל הזכויות שמורות|tüm hakları saklıdır).*"
 
-NAVIGATION = re.compile(
-    f"(?:{'|'.join((*_BACK, *_BUTTON))})[.:!]?|(?:{'|'.join(_TEASER)}).*|{_FOOTER}", re.IGNORECASE
-)
+NAVIGATION = re.compile(f"(?:{'|'.join((*_BACK, *_BUTTON))})[.:!]?|(?:{'|'.join(_TEASER)}).*|{_FOOTER}", re.IGNORECASE)
 """Matched against a whole short line, arrows taken off."""
 
 CREDIT = re.compile(

@@ -8,6 +8,7 @@ import re
 import unicodedata
 
 from services.text.lexicon import CREDIT, NAVIGATION, SECTIONS
+from services.text.listed import listed
 from services.text.tokens import count_words, is_cjk, width
 
 SHORT = 80  # most a subhead, list item or navigation line has
@@ -25,11 +26,11 @@ _NOT_ALNUM = re.compile(r"[\W_]+")
 _GLUE = re.compile(r"[.!?…][^\W\d_]")
 _GLUED_QUOTE = re.compile(r"([\"'»”’)\]][.!?…])(?=[^\W\d_])(?=(\w))")
 _GLUED_WORD = re.compile(r"(?<=[^\W\d_]{3})[.?!](?=([^\W\d_]{2}\w*))")
-_DOMAINS = frozenset("com net org info biz news tv app js io ai".split())  # noqa: SIM905 - easier to add to
+_DOMAINS = listed("com net org info biz news tv app js io ai")
 
 
 def key(line: str) -> str:
-    """What makes two lines the same: letters and digits, without case and form."""
+    """Return what makes two lines the same: letters and digits, without case and form."""
     return _NOT_ALNUM.sub("", unicodedata.normalize("NFKC", line).casefold())
 
 
@@ -91,7 +92,7 @@ def _is_quoted(line: str, core: str) -> bool:
 
 
 def crumbs(line: str) -> list[str]:
-    """The parts of a breadcrumb trail ("Home > World > Europe"); empty: it is none."""
+    """Return the parts of a breadcrumb trail ("Home > World > Europe"); empty: it is none."""
     if len(line) > HEADER * 2 or width(line) > HEADER * 2 or ends_sentence(line):
         return []
     parts = [part for part in _CRUMBS.split(line.strip(_ARROWS + " ")) if part]
@@ -110,7 +111,7 @@ def is_header(line: str) -> bool:
 
 
 def bullet(line: str) -> str | None:
-    """The item behind a bullet; None: there is no bullet."""
+    """Return the item behind a bullet; None: there is no bullet."""
     found = _BULLET.match(line)
     return line[found.end() :] if found is not None else None
 
@@ -129,12 +130,16 @@ def _parted(cut: re.Match[str]) -> str:
     before = cut.string[max(0, cut.start() - 60) : cut.start()].split()[-1]
     if not (word[0].isupper() and word[1].islower()) or word.casefold() in _DOMAINS or not before[-3:].islower():
         return cut[0]
-    return cut[0] if any(mark in before for mark in "./@_:") else cut[0] + " "
+    after = cut.string[cut.end() + len(word) : cut.end() + len(word) + 2]
+    address = any(mark in before for mark in "./@_:") or (after[:1] == "." and after[1:].isalpha())
+    return cut[0] if address else cut[0] + " "
 
 
 def lines_of(text: str) -> list[str]:
-    """The lines of a text, stripped, without empty ones. Lines broken at a column are joined again."""
-    chunks = [[line.strip() for line in part.split("\n")] for part in re.split(r"\n[ \t\u00a0]*\n", text.replace("\v", "\n"))]
+    """Return the lines of a text, stripped, without empty ones. Lines broken at a column are joined again."""
+    chunks = [
+        [line.strip() for line in part.split("\n")] for part in re.split(r"\n[ \t\u00a0]*\n", text.replace("\v", "\n"))
+    ]
     chunks = [[line for line in chunk if line] for chunk in chunks]
     if _is_wrapped(chunks):
         return [_rejoined(chunk) for chunk in chunks if chunk]
@@ -146,7 +151,7 @@ def _is_wrapped(chunks: list[list[str]]) -> bool:
     inner = [width(line) for chunk in chunks for line in chunk[:-1]]
     if len(inner) < 4 or sum(1 for chunk in chunks if chunk) < 2:
         return False
-    widest = max(max(inner), max(width(chunk[-1]) for chunk in chunks if chunk))
+    widest = max(inner + [width(chunk[-1]) for chunk in chunks if chunk])
     if not 40 <= widest <= 120:
         return False
     full = sum(1 for size in inner if size >= widest * 0.75)

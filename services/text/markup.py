@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from html import escape, unescape
 from typing import Literal, NamedTuple
 
+from services.text.listed import listed
+
 MAX_BYTES = 512 * 1024
 MAX_DEPTH = 64
 
@@ -33,9 +35,9 @@ _OPENER = re.compile("<[a-z]", re.IGNORECASE)
 _ESCAPED_SCRIPT = re.compile("<!--.*?<script", re.DOTALL | re.IGNORECASE)
 _FOREIGN = re.compile("<(?:svg|math)", re.IGNORECASE)
 # Void, or closed by the next of their kind: these never nest by themselves.
-_FLAT = frozenset(
+_FLAT = listed(
     "area base br col embed hr img input link meta param source track wbr p li dt dd tr td th thead tbody tfoot option "
-    "optgroup rt rp rb rtc colgroup caption html head body".split()
+    "optgroup rt rp rb rtc colgroup caption html head body"
 )
 
 
@@ -66,7 +68,7 @@ def depth(html: str, limit: int = MAX_DEPTH) -> int:
 
 
 def _hidden(inside: str, *, foreign: bool) -> int:
-    """What a raw element may nest after all: `<title>` in SVG holds markup, and `<!-- <script` hides its end."""
+    """Count what a raw element may nest after all: `<title>` in SVG holds markup, and `<!-- <script` hides its end."""
     if _ESCAPED_SCRIPT.search(inside) is not None:
         return MAX_BYTES
     return len(_OPENER.findall(inside)) if foreign else 0
@@ -88,7 +90,7 @@ _ANY_TAG = re.compile(r"""</?([a-zA-Z][^\s/><]*+)(?>[^<>"']|"[^"<]*+"|'[^'<]*+')
 
 
 def without_markup(html: str) -> str:
-    """The text of HTML that must not be parsed, paragraphs parted by an empty line. Never markup again: escape it."""
+    """Return the text of HTML that must not be parsed, paragraphs parted by an empty line. Never markup again: escape it."""
     html = _STRIP.sub(" ", html)
     parted = _ANY_TAG.sub(lambda tag: " " if (tag[1] or "").lower() in _INLINE else "\n\n", html)
     return re.sub(r"\s*\n\s*\n\s*", "\n\n", unescape(parted)).strip()
@@ -113,9 +115,9 @@ def _element(block: Block) -> str:
 
 # What the sanitiser writes: lower-case names, every value in double quotes.
 _TAG = re.compile(r"""<(/?)([a-z0-9]++)(?>[^>"]|"[^"]*+")*+>""")
-_INLINE = frozenset(
+_INLINE = listed(
     "a abbr acronym b bdi bdo cite code del dfn em i ins kbd mark q s samp small span strike strong sub sup time tt u "
-    "var wbr ruby rb font label data".split()
+    "var wbr ruby rb font label data"
 )
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _UNSPOKEN = frozenset({"rt", "rp", "audio", "video", "iframe"})  # ruby glosses repeat their base; fallbacks never show
@@ -123,7 +125,7 @@ _SPACES = re.compile(r"[ \t\r\n\f]+")
 
 
 def blocks_of(html: str) -> list[Block]:
-    """The blocks of sanitised HTML, in order, without empty ones."""
+    """Return the blocks of sanitised HTML, in order, without empty ones."""
     reader = _Reader()
     place = 0
     for tag in _TAG.finditer(html):

@@ -9,6 +9,7 @@ two long blocks; a run of short lines is a list. What is dropped is listed in `r
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from services.text.lexicon import CREDIT
 from services.text.lines import (
     HEADER,
     bullet,
@@ -24,7 +25,6 @@ from services.text.lines import (
     lines_of,
     unglue,
 )
-from services.text.lexicon import CREDIT
 from services.text.markup import Block
 from services.text.tokens import count_words, width
 
@@ -57,7 +57,7 @@ def read_flat_page(text: str, title: str | None = None) -> Page:
 
 
 def first_words(page: Page, limit: int = 120) -> str | None:
-    """What can stand for a headline that is missing: the first block, cut at a word. None: there is no text."""
+    """Return what can stand for a headline that is missing: the first block, cut at a word. None: there is no text."""
     if not page.blocks:
         return None
     text = page.blocks[0].text.split("\n", 1)[0]

@@ -7,9 +7,11 @@ joins: after a known abbreviation, an initial or a short ordinal, and before a l
 import re
 from collections.abc import Iterator
 
-from sentencex import segment
+from sentencex import segment  # pyright: ignore[reportAttributeAccessIssue] - Rust, without stubs
 
-_ABBREVIATIONS = frozenset(
+from services.text.listed import listed
+
+_ABBREVIATIONS = listed(
     # titles and names
     "mr mrs ms dr prof st sr sra srta jr gen col sgt capt lt cpt cmdr adm sen rep gov pres rev hon maj insp "
     "m mm mme mlle mgr me dott sig ing avv on arch geom dipl hr fr frl dna dª d dra av sn bn "
@@ -19,10 +21,10 @@ _ABBREVIATIONS = frozenset(
     "jan feb mar apr jun jul aug sep sept oct okt nov dec dez janv févr juil déc ene abr ago dic gen mag giu lug set ott "
     "bros co corp inc ltd plc llc ave blvd rd mt ft vd vb örn s sf yy doç yrd "
     # Russian
-    "г гг в вв р руб коп тыс млн млрд трлн ул пр пер д корп кв обл т им см напр др проф акад доц св стр рис".split()
+    "г гг в вв р руб коп тыс млн млрд трлн ул пр пер д корп кв обл т им см напр др проф акад доц св стр рис"
 )
-_NEVER_LAST = frozenset(
-    "mr mrs ms dr prof gen col sgt capt lt sen gov rev mme mlle mgr dott sig doç yrd dipl проф акад им ул".split()
+_NEVER_LAST = listed(
+    "mr mrs ms dr prof gen col sgt capt lt sen gov rev mme mlle mgr dott sig doç yrd dipl проф акад им ул"
 )
 """These want a name after them: joined whatever follows. The others only before a digit or a lower-case word."""
 
@@ -36,8 +38,11 @@ _ENDED = re.compile(r"[.!?…。！？؟۔।]")
 _OPENING = " \t\u00a0\u202f\"'«»“”„‘’‹›([—–-"
 
 
+_TAIL = 60  # characters that decide whether a sentence has ended
+
+
 def split(text: str, lang: str) -> list[str]:
-    """Sentences of one block, stripped, in order. Joined again they hold every word of the text."""
+    """Split one block into its sentences, stripped, in order. Joined again they hold every word of the text."""
     pieces: list[str] = []
     for line in text.split("\n"):
         if line.strip():
@@ -60,20 +65,23 @@ def _joined(raw: list[str], lang: str) -> Iterator[str]:
 
 def _belongs(before: str, after: str, lang: str) -> bool:
     """Whether the cut between the two is a mistake."""
+    before = before[-_TAIL:]
     rest = after.lstrip(_OPENING)
-    if not rest:
-        return True  # a closing quote or dash alone
-    first = rest[0]
-    if first.islower():
-        return True
+    first = rest[:1]
+    return (
+        not first  # a closing quote or dash alone
+        or first.islower()
+        or _is_abbreviated(before, first)
+        or (first == "と" and before.endswith(("」", "』")))  # 「…。」と: the quotation is the object of its verb
+        or (lang.split("-", 1)[0] in _ORDINAL_LANGUAGES and _ORDINAL.search(before) is not None)
+        or _ENDED.search(before) is None
+    )
+
+
+def _is_abbreviated(before: str, first: str) -> bool:
     if (match := _LAST_WORD.search(before)) is not None:
         word = match[1].casefold()
         if word in _NEVER_LAST or (word in _ABBREVIATIONS and first.isdigit()):
             return True
-    if (match := _INITIAL.search(before)) is not None and match[1].isupper() and first.isalpha():
-        return True
-    if first == "と" and before.endswith(("」", "』")):
-        return True  # 「…。」と: the quotation is the object of its verb
-    if lang.split("-", 1)[0] in _ORDINAL_LANGUAGES and _ORDINAL.search(before) is not None:
-        return True
-    return _ENDED.search(before) is None
+    match = _INITIAL.search(before)
+    return match is not None and match[1].isupper() and first.isalpha()

@@ -88,7 +88,22 @@ _ATTRIBUTES: dict[str, set[str]] = {
     "video": {"src", "poster", "width", "height", "controls", "preload", "loop", "muted"},
     "wbr": set(),
 }
-_EMPTIED = {"script", "style", "template", "noscript", "svg", "math", "object", "embed", "applet", "head", "title", "textarea", "select", "button"}
+_EMPTIED = {
+    "script",
+    "style",
+    "template",
+    "noscript",
+    "svg",
+    "math",
+    "object",
+    "embed",
+    "applet",
+    "head",
+    "title",
+    "textarea",
+    "select",
+    "button",
+}
 _FRAMES = re.compile(
     r"https://(?:www\.youtube(?:-nocookie)?\.com/embed/|player\.vimeo\.com/video/|www\.dailymotion\.com/embed/|"
     r"geo\.dailymotion\.com/|player\.twitch\.tv/|open\.spotify\.com/embed|w\.soundcloud\.com/player/|"
@@ -106,7 +121,7 @@ def run(draft: Draft) -> Draft:
 
 
 def _source(draft: Draft) -> str:
-    """The HTML to judge: prepared, rendered, as it was stated, or made of plain text."""
+    """Return the HTML to judge: prepared, rendered, as it was stated, or made of plain text."""
     if draft.prepared_html is not None:
         html = draft.prepared_html
     elif draft.stated_html is not None:

@@ -55,7 +55,7 @@ def _in_order(groups: list[list[str]]) -> Iterator[str]:
 
 
 def _cut(sentence: str) -> str:
-    """A sentence that is too long ends at a word, with an ellipsis."""
+    """End a sentence that is too long at a word, with an ellipsis."""
     if len(sentence) <= LONGEST:
         return sentence
     start = sentence[: LONGEST - 1]
