@@ -107,9 +107,9 @@ class Drain:
         self._stopping = True
         self._woken.set()
         grace = self._options.grace_s
-        await _within(grace, self._scheduling)  # it may be leasing: let it end, so that nothing stays leased
         for mailbox in self._open.values():
             mailbox.close()
+        await _within(grace, self._scheduling)  # it may be leasing: let it end, so that nothing stays leased
         await _within(grace, *self._draining.values())
         if self._draining:  # cancelled, they still record and release
             await asyncio.wait(list(self._draining.values()), timeout=HAND_BACK_S)
@@ -157,7 +157,7 @@ class Drain:
         fence = await self._store.lease(box.endpoint.id, self._owner, until, now)
         if fence is None:
             return
-        mailbox = OpenMailbox(box.endpoint, fence, until, self._means)
+        mailbox = OpenMailbox(box.endpoint, fence, until, self._means, closing=self._stopping)
         self._open[box.endpoint.id] = mailbox
         self._draining[box.endpoint.id] = asyncio.create_task(self._drain(mailbox), name=f"mailbox {box.endpoint.id}")
 

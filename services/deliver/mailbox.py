@@ -17,7 +17,6 @@ from services.deliver.recorder import Recorder
 from services.deliver.slots import Slots
 from services.outbound.sender import Sender
 
-FRESH_S = 1.0  # a change of URL, secret or headers takes effect within this
 LOOK_S = 1.0  # while requests hang, look for new deliveries at least this often
 KEPT_DETAIL = 500
 
@@ -32,6 +31,7 @@ class Options:
     schedule_s: tuple[float, ...] = SCHEDULE_S
     lease_s: float = 10.0  # after a crash a mailbox rests this long at most
     poll_s: float = 1.0
+    fresh_s: float = 1.0  # a new URL, secret or header takes effect within this, even in a busy mailbox
     grace_s: float = 5.0  # for requests under way when we stop
 
 
@@ -152,7 +152,7 @@ class OpenMailbox:
             await asyncio.wait(list(self.under_way.values()), return_when=asyncio.ALL_COMPLETED)
 
     async def _refresh(self) -> None:
-        if perf_counter() - self._read_at < FRESH_S:
+        if perf_counter() - self._read_at < self.means.options.fresh_s:
             return
         endpoint = await self.means.directory.get(self.endpoint.id)
         if endpoint is None:
@@ -203,7 +203,9 @@ def conclude(
 ) -> Result:
     """Put an attempt's end into the form that the store records. `handed_back`: we stopped, no try is used."""
     now = means.clock()
-    verdict = judge_attempt(response, delivery.attempt, now, means.random(), schedule_s=means.options.schedule_s)
+    waiting_s = 0.0 if delivery.owed_at is None else (now - delivery.owed_at).total_seconds()
+    schedule = means.options.schedule_s
+    verdict = judge_attempt(response, delivery.attempt, now, means.random(), schedule_s=schedule, waiting_s=waiting_s)
     if handed_back:
         verdict = Verdict(verdict.outcome, WorkState.WAITING, 0.0, verdict.cause, counts=False)
     attempt = Attempt(
