@@ -109,7 +109,7 @@ def _page(document: Document, stated: dict[str, str]) -> bytes:
     from services.ingest.formats.page import read_page_html, read_page_text
 
     read = read_page_html if document.kind is Kind.HTML else read_page_text
-    return read(document.text, **stated)
+    return json.dumps(read(document.text, **stated), ensure_ascii=False).encode()
 
 
 def _post(client: Callable[[], Client], name: str, document: Document) -> Iterator[Item]:
