@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
 from typing import Any
 
 import uvicorn
@@ -37,13 +37,15 @@ def listen(host: str, port: int) -> socket.socket:
             last = error
             continue
         sock.listen(2_048)
-        sock.setblocking(False)
+        sock.setblocking(False)  # noqa: FBT003 - the socket's own signature
         return sock
-    raise CommandError(f"cannot listen on {host}:{port}: {last and last.strerror}. Choose another: WIREROOM_BIND=host:port")
+    raise CommandError(
+        f"cannot listen on {host}:{port}: {last and last.strerror}. Choose another: WIREROOM_BIND=host:port"
+    )
 
 
 @contextlib.asynccontextmanager
-async def serving(app: Any, sock: socket.socket, *, behind_proxy: bool):  # type: ignore[no-untyped-def]
+async def serving(app: Any, sock: socket.socket, *, behind_proxy: bool) -> AsyncGenerator[asyncio.Task[None]]:
     """Serve `app` until the block ends; requests under way get a few seconds to finish."""
     config = uvicorn.Config(
         app,

@@ -1,7 +1,5 @@
 """`wireroom up`: every stage in one process, on embedded defaults."""
 
-import asyncio
-
 from schemas.topics import STAGES
 from services.cli.data_dir import DataDir
 from services.settings import Settings
