@@ -85,15 +85,6 @@ class Observer:
         )
         return stats, str(info.get("run_id"))
 
-    async def last_poll_age_s(self, stream: str, group: str, consumer: str) -> float | None:
-        """Seconds since the consumer last asked for entries; None: unknown."""
-        try:
-            rows: list[Info] = await self._link.call(self._link.redis.xinfo_consumers, stream, group)
-        except BusUnavailable:
-            return None
-        idle = [int(row["idle"]) for row in rows if text(row["name"]) == consumer]
-        return idle[0] / 1000 if idle else None
-
 
 def _age(entry_id: bytes | str, now_ms: int) -> float:
     """Seconds since an id was made, by Redis' own clock; never negative, also after a clock jump."""

@@ -98,7 +98,6 @@ class RedisBus:
                 timings=self._timings,
                 waits_for=self._waits_for,
                 clock=self._clock,
-                observer=self._observer,
             )
         )
 

@@ -18,6 +18,8 @@ from services.bus.ports import BusUnavailable
 
 log = structlog.stdlib.get_logger("wireroom.bus")
 
+PAGE = 200  # rows handled without giving way: ~10 ms of pipeline building
+
 
 class Row(Protocol):
     """One outbox row: `payload` is due on `stream`."""
@@ -81,7 +83,10 @@ class Relay:
         added = 0
         try:
             for stream, some in groupby(sorted(mine, key=lambda row: row.stream), key=lambda row: row.stream):
-                added += await self._add(stream, list(some))
+                rest = list(some)
+                while rest:
+                    added += await self._add(stream, rest[:PAGE])
+                    rest = rest[PAGE:]
         finally:
             self._under_way.difference_update(row.id for row in mine)
         return added
@@ -113,7 +118,7 @@ class Sweeper:
         clock: Callable[[], datetime],
         every_s: float = 1.0,
         overdue_s: float = 60.0,
-        limit: int = 500,
+        limit: int = PAGE,
     ) -> None:
         self.error: str | None = None
         self._woken = asyncio.Event()

@@ -13,7 +13,6 @@ from services.bus.claim import Claimer
 from services.bus.entry import read_entry
 from services.bus.ids import text
 from services.bus.link import Info, Link
-from services.bus.observe import Observer
 from services.bus.ports import BusUnavailable, Handler, OnPoison, SubscriberHealth
 from services.bus.settle import Settler
 from services.bus.timings import Timings
@@ -39,7 +38,6 @@ class Subscription:
         timings: Timings,
         waits_for: tuple[type[Exception], ...],
         clock: Callable[[], datetime],
-        observer: Observer,
     ) -> None:
         self.topic = topic
         self.group = group
@@ -47,7 +45,6 @@ class Subscription:
         self._link = link
         self._consumer = consumer
         self._timings = timings
-        self._observer = observer
         self._settler = Settler(
             topic.name,
             group,
@@ -68,7 +65,6 @@ class Subscription:
         self._claiming = asyncio.Lock()
         self._settled: set[str] = set()  # in SQL, but their XACK failed
         self._error: str | None = "not started"
-        self._last_poll_age_s: float | None = None
 
     def bind(self, framework: "Framework") -> None:
         """Declare the reader."""
@@ -84,7 +80,6 @@ class Subscription:
             self._forever(self._timings.claim_every_s, self._claim, at_once=True),
             self._forever(self._timings.claim_idle_s / 3, self.claimer.renew),
             self._forever(self._timings.reap_idle_s / 6, self._reap),
-            self._forever(max(self._timings.poll_s, self._timings.observe_s), self._look),
         ]
 
     def wake(self) -> None:
@@ -157,7 +152,7 @@ class Subscription:
             running=alive,
             paused=self._paused,
             busy_s=self._settler.busy_s,
-            last_poll_age_s=self._last_poll_age_s,
+            last_poll_age_s=None if self._reading is None else self._reading.last_poll_age_s,
             restarts=self.restarts,
             error=self._error or self._settler.error,
         )
@@ -199,9 +194,6 @@ class Subscription:
             return
         async with self._claiming:
             await self.claimer.tick()
-
-    async def _look(self) -> None:
-        self._last_poll_age_s = await self._observer.last_poll_age_s(self.topic.name, self.group, self._consumer)
 
     async def _reap(self) -> None:
         rows: list[Info] = await self._link.call(self._link.redis.xinfo_consumers, self.topic.name, self.group)
