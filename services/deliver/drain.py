@@ -96,7 +96,7 @@ class Drain:
         for endpoint_id in endpoint_ids:
             mailbox = self._open.get(endpoint_id)
             if mailbox is not None:
-                mailbox.knock.set()
+                mailbox.look()
 
     def stats(self) -> DrainStats:
         """Count what is under way now."""
@@ -175,7 +175,7 @@ class Drain:
                 await self._store.release(endpoint_id, mailbox.fence)
             del self._open[endpoint_id]
             del self._draining[endpoint_id]
-            if mailbox.knock.is_set():  # something came after its last look
+            if mailbox.looks:  # something came after its last look
                 self._woken.set()
 
     async def _renew(self) -> None:

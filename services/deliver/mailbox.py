@@ -17,7 +17,7 @@ from services.deliver.recorder import Recorder
 from services.deliver.slots import Slots
 from services.outbound.sender import Sender
 
-LOOK_S = 1.0  # while requests hang, look for new deliveries at least this often
+LOOK_S = 5.0  # while requests hang, look for what another process put there at least this often
 KEPT_DETAIL = 500
 
 
@@ -62,6 +62,8 @@ class OpenMailbox:
     knock: asyncio.Event = field(default_factory=asyncio.Event)
     under_way: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
     sending: int = 0
+    _dry: bool = False  # the last look found less than there was room for
+    _again_at: datetime | None = None  # the soonest retry among what was sent from here
     _fault: BaseException | None = None
     _read_at: float = field(default_factory=perf_counter)
 
@@ -95,12 +97,22 @@ class OpenMailbox:
         self.closing = True
         self.knock.set()
 
+    @property
+    def looks(self) -> bool:
+        """Something may be due that the last look did not see."""
+        return not self._dry
+
+    def look(self) -> None:
+        """Look into the mailbox again: something was put there."""
+        self._dry = False
+        self.knock.set()
+
     async def _send_some(self) -> bool:
         means = self.means
         self.knock.clear()  # before anything is looked at: what changes from here on knocks again
         # Unrecorded ones count too: while the store is slow the mailbox is.
         room = min(means.options.in_flight - self.sending, 4 * means.options.in_flight - len(self.under_way))
-        if room <= 0:
+        if room <= 0 or self._dry:
             return False
         await means.slots.take(self.endpoint.subscriber_id)
         slots = 1
@@ -111,12 +123,15 @@ class OpenMailbox:
             if self.closing:
                 return False
             await self._refresh()
+            self._dry = True  # unless the read says otherwise, or somebody calls `look` meanwhile
             due = await means.store.take(self.endpoint.id, slots, set(self.under_way), means.clock())
             if self.closing:
                 return False
-            for delivery in due[:slots]:
+            for delivery in due:
                 self._start(delivery)
                 sent += 1
+            if sent == slots:
+                self._dry = False
         finally:
             for _ in range(slots - sent):
                 means.slots.give()
@@ -137,14 +152,18 @@ class OpenMailbox:
         task.add_done_callback(ended)
 
     async def _something_happens(self) -> bool:
-        """Wait until a request ends, a delivery comes or a second passes. False: nothing is under way."""
-        if not self.under_way and not self.knock.is_set():
-            return False
+        """Wait until a request ends, a delivery comes or it is time to look. False: nothing is left to wait for."""
+        if not self.under_way:
+            return not self._dry
+        wait_s = LOOK_S
+        if self._again_at is not None:
+            wait_s = min(wait_s, (self._again_at - self.means.clock()).total_seconds())
         try:
-            async with asyncio.timeout(LOOK_S):
+            async with asyncio.timeout(wait_s):
                 await self.knock.wait()
         except TimeoutError:
-            pass
+            self._again_at = None
+            self._dry = False
         return True
 
     async def _finish(self) -> None:
@@ -178,6 +197,8 @@ class OpenMailbox:
         result = conclude(delivery, self.fence, response, at, means, handed_back=cancelled)
         if result.pause_endpoint_until is not None or result.disable_endpoint is not None:
             self.close()
+        if result.next_attempt_at is not None:
+            self._again_at = min(self._again_at or result.next_attempt_at, result.next_attempt_at)
         means.on_attempt(endpoint, delivery, result.attempt)
         if not await means.recorder.record(result):
             self.close()  # the lease is another's now
