@@ -1,6 +1,6 @@
 """The ASGI app: every route of the API, closed by default, around collaborators that it is handed."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -21,7 +21,7 @@ def create_app(deps: Deps) -> FastAPI:
     background = Background()
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         yield
         await background.finish()
 
@@ -32,6 +32,7 @@ def create_app(deps: Deps) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
+        strict_content_type=False,  # no type stated means JSON, here as for articles
         lifespan=lifespan,
     )
     app.state.deps = deps

@@ -1,14 +1,16 @@
 """Request bodies: counted while they stream in, whatever the headers claim, and under a deadline."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from typing import cast
 
 from fastapi import Request
 
 from schemas.article import MAX_DEPTH
 from schemas.refusal import Fault, Refusal
 from services.http.problems import Problem, refused
-from services.strict_json import parse
+from services.strict_json import parse, pointer
+from services.text.characters import strip_forbidden
 
 _DRAINED = 32 * 1024 * 1024  # bytes read and thrown away, so that the sender lives to see the 413
 _DRAIN_S = 5.0
@@ -87,5 +89,19 @@ def check_json(raw: bytes, cap: int) -> None:
     parsed = parse(raw, max_bytes=cap, max_depth=MAX_DEPTH)
     if isinstance(parsed, Refusal):
         raise refused(parsed)
-    if parsed.faults:
-        raise refused(Refusal(errors=parsed.faults))
+    if faults := (*parsed.faults, *_unprintable(parsed.value, "")):
+        raise refused(Refusal(errors=faults))
+
+
+def _unprintable(value: object, at: str) -> Iterator[Fault]:
+    """Find strings that neither a log line nor every database can hold; articles are cleaned, these are not."""
+    if isinstance(value, str):
+        if strip_forbidden(value).text != value:
+            yield Fault(where=at, what="holds characters that no text should: controls or broken Unicode")
+    elif isinstance(value, dict):
+        for key, part in cast("dict[str, object]", value).items():
+            yield from _unprintable(key, at)
+            yield from _unprintable(part, at + pointer(key))
+    elif isinstance(value, list):
+        for index, part in enumerate(cast("list[object]", value)):
+            yield from _unprintable(part, at + pointer(index))

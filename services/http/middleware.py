@@ -1,19 +1,14 @@
 """Around every answer: security headers, and a last catch that tells the sender an id and the log the rest."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+import traceback
+from collections.abc import Callable
 
 import structlog
-from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.http.problems import Problem
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 MAX_URL = 8_192  # bytes of path and query
 MAX_HEADERS = 100
@@ -31,7 +26,7 @@ _log = structlog.get_logger(__name__)
 class Outermost:
     """ASGI middleware. It keeps headers that a route set itself; it never shows a stack."""
 
-    def __init__(self, app: FastAPI, new_id: Callable[[], str]) -> None:
+    def __init__(self, app: ASGIApp, new_id: Callable[[], str]) -> None:
         self._app = app
         self._new_id = new_id
 
@@ -50,7 +45,7 @@ class Outermost:
             await send(message)
 
         try:
-            if (problem := _too_big(scope)) is not None:
+            if (problem := _unfit(scope)) is not None:
                 await problem.response()(scope, receive, guarded)
             else:
                 await self._app(scope, receive, guarded)
@@ -58,7 +53,13 @@ class Outermost:
             return  # nobody is there to answer
         except Exception:
             error_id = self._new_id()
-            _log.exception("request failed", error_id=error_id, method=scope["method"], path=scope["path"][:200])
+            _log.error(
+                "request failed",
+                error_id=error_id,
+                method=scope["method"],
+                path=scope["path"][:200],
+                stack=traceback.format_exc(),
+            )
             if started:
                 raise  # half an answer is out: the server cuts the connection
             problem = Problem(500, "internal", "This is our fault; the id finds it in the log.", error_id=error_id)
@@ -75,7 +76,9 @@ def _add_headers(scope: Scope, message: Message) -> None:
         headers.setdefault("Cache-Control", "no-store")
 
 
-def _too_big(scope: Scope) -> Problem | None:
+def _unfit(scope: Scope) -> Problem | None:
+    if "\0" in scope["path"] or b"%00" in scope.get("query_string", b""):
+        return Problem(404, "not_found", "There is nothing at an address with a NUL.")
     if len(scope.get("raw_path") or b"") + len(scope.get("query_string", b"")) > MAX_URL:
         return Problem(414, "url_too_long", f"The address has more than {MAX_URL:,} bytes.")
     headers: list[tuple[bytes, bytes]] = scope["headers"]

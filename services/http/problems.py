@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from schemas.refusal import Fault, Refusal
-from services.store import StoreFull, StoreUnavailable
+from services.store.errors import StoreFull, StoreUnavailable
 from services.strict_json import pointer
 
 MEDIA_TYPE = "application/problem+json"
@@ -119,8 +119,11 @@ async def _http_error(request: Request, error: Exception) -> Response:
 async def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError), "registered for it"
     faults: list[Fault] = []
-    for details in error.errors():
+    found = error.errors()
+    for details in found:
         place, *path = details["loc"]
+        if details["type"] == "too_short" and any(len(other["loc"]) > len(details["loc"]) for other in found):
+            continue  # items that are faulty themselves are missing from its count
         unknown = details["type"] == "extra_forbidden"
         message = "is unknown" if unknown else "is required" if details["type"] == "missing" else details["msg"]
         where = pointer(*path) if place == "body" else f"{place} {'.'.join(map(str, path))}"

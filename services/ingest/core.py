@@ -29,6 +29,7 @@ __all__ = [
     "read_article",
     "read_entry",
     "read_event",
+    "read_kept",
     "read_retraction",
     "split_batch",
 ]
@@ -131,6 +132,10 @@ def read_entry(
         return Refusal(
             errors=(Fault(where="", what="holds no event: no JSON object in its data field"),), cause="unreadable"
         )
+    return _read_named(named, data, key)
+
+
+def _read_named(named: Mapping[bytes, bytes], data: bytes, key: str) -> Submission | Refusal:
     if not named.keys() & _DATA:
         return _read_fields(named, key)
     beside = fields.envelope(named)
@@ -144,6 +149,20 @@ def read_entry(
         return read_event(data, origin="stream", event_key=key)
     moved = tuple(Fault(where="/data" + fault.where, what=fault.what) for fault in parsed.faults)
     return submission_of(event.read({**beside, "data": value}, moved), "stream", key)
+
+
+def read_kept(raw: bytes, event_key: str) -> Submission | Refusal:
+    """Read an inbox entry again from the bytes that its dead letter kept: one field's value, or all fields as JSON."""
+    parsed = parse(raw, max_bytes=MAX_REQUEST, max_depth=MAX_DEPTH)
+    if isinstance(parsed, Refusal) or not isinstance(parsed.value, dict):
+        return read_event(raw, origin="stream", event_key=event_key)
+    value = cast("dict[str, object]", parsed.value)
+    texts = {key: text for key, text in value.items() if isinstance(text, str)}
+    if len(texts) != len(value) or parsed.faults:
+        return read_event(raw, origin="stream", event_key=event_key)
+    named = {key.encode("utf-8", "replace"): text.encode("utf-8", "replace") for key, text in texts.items()}
+    body = next((named[name] for name in (b"__data__", b"data") if name in named), raw)
+    return _read_named(named, body, event_key)
 
 
 def _read_fields(named: Mapping[bytes, bytes], key: str) -> Submission | Refusal:

@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.article import MAX_BATCH, MAX_REQUEST, Instant, RetractionKind
+from schemas.feed import slug
 from schemas.records import StoredArticle, Trace
 from services.http.api.batch import publish_batch
 from services.http.api.documented import ARTICLE_BODY, PUBLISH_BODY, RECEIPTS, RETRACTION_BODY
@@ -59,6 +60,7 @@ class RetractionQuery(BaseModel):
     revision: Annotated[int | None, Field(ge=1)] = None
 
 
+_SLUGS = ("section", "tag", "source", "author")
 router = closed_router("/v1/articles", "articles", PublishRoute)
 
 
@@ -82,8 +84,18 @@ async def publish(request: Request) -> Response:
 @router.get("", **needs("articles:read"))
 async def list_articles(request: Request, query: Annotated[ArticleListing, Query()]) -> Response:
     """List articles, the last changed first. Embargoed ones are here too, and only here."""
-    filters = query.model_dump(exclude={"limit", "cursor"}, exclude_none=True)
-    page = await page_of(deps_of(request).store.articles.list(limit=query.limit, cursor=query.cursor, **filters))
+    filters = {name: slug(value) for name in _SLUGS if (value := getattr(query, name)) is not None}
+    if query.lang is not None:
+        filters["lang"] = query.lang.replace("_", "-").partition("-")[0].lower()
+    found = deps_of(request).store.articles.list(
+        limit=query.limit,
+        cursor=query.cursor,
+        filters=filters,
+        status=query.status,
+        since=query.since,
+        until=query.until,
+    )
+    page = await page_of(found)
     return JSONResponse(listed(page, article_view))
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Query, Request
+from fastapi import Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from schemas.records import DeadLetterRecord
@@ -12,9 +12,12 @@ from services.http.api.views import dead_view
 from services.http.deps import deps_of
 from services.http.problems import Problem, not_found
 from services.http.route import closed_router, needs
-from services.ingest.core import read_event
+from services.ingest.core import read_kept
 
 router = closed_router("/v1/dead-letters", "dead letters")
+
+
+LetterId = Annotated[int, Path(ge=1, le=2**62)]
 
 
 class DeadListing(Listing):
@@ -36,18 +39,18 @@ async def list_dead(request: Request, query: Annotated[DeadListing, Query()]) ->
 
 
 @router.get("/{letter_id}", **needs("ops:read"))
-async def read(request: Request, letter_id: int) -> Response:
+async def read(request: Request, letter_id: LetterId) -> Response:
     """Read one dead letter, with all its bytes."""
     return JSONResponse(dead_view(await _found(request, letter_id), whole=True))
 
 
 @router.post("/{letter_id}/retry", status_code=202, **needs("ops:write"))
-async def retry(request: Request, letter_id: int) -> Response:
+async def retry(request: Request, letter_id: LetterId) -> Response:
     """Do the work again, now that its cause is mended. Bytes that were no event are read again."""
     deps = deps_of(request)
     letter = await _open(request, letter_id)
     if letter.raw is not None:
-        answer = await commit_one(request, read_event(letter.raw, origin="stream", event_key=f"dead:{letter.id}"))
+        answer = await commit_one(request, read_kept(letter.raw, f"dead:{letter.id}"))
         await deps.store.dead_letters.retry([letter.id], deps.clock())
         return answer
     retried = await deps.store.dead_letters.retry([letter.id], deps.clock())
@@ -57,7 +60,7 @@ async def retry(request: Request, letter_id: int) -> Response:
 
 
 @router.post("/{letter_id}/trash", **needs("ops:write"))
-async def trash(request: Request, letter_id: int) -> Response:
+async def trash(request: Request, letter_id: LetterId) -> Response:
     """Put it out of sight. It stays counted as dead and is never retried."""
     letter = await _open(request, letter_id)
     await deps_of(request).store.dead_letters.trash([letter.id], deps_of(request).clock())

@@ -7,8 +7,9 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 
 from schemas.article import Instant, Part
+from schemas.jobs import Page
 from schemas.refusal import Fault, Refusal
-from services.http.api.lists import Listing, listed, page_of
+from services.http.api.lists import Listing, listed, no_such_cursor
 from services.http.api.views import key_view
 from services.http.deps import access_of, deps_of
 from services.http.keys import SCOPES, mint
@@ -45,7 +46,7 @@ async def create(request: Request, body: NewKey) -> Response:
         raise refused(Refusal(errors=tuple(faults)))
     minted = mint(deps.random)
     made = await deps.store.keys.create(
-        minted.id, body.name, body.scopes, minted.sha256, now, expires_at=body.expires_at, subscriber_id=body.subscriber
+        minted.id, minted.sha256, body.name, body.scopes, now, expires_at=body.expires_at, subscriber_id=body.subscriber
     )
     return JSONResponse({**key_view(made), "key": minted.key}, 201, headers={"Location": f"/v1/keys/{minted.id}"})
 
@@ -53,8 +54,13 @@ async def create(request: Request, body: NewKey) -> Response:
 @router.get("", **needs("admin"))
 async def list_keys(request: Request, query: Annotated[Listing, Query()]) -> Response:
     """List keys, by id and never themselves."""
-    page = await page_of(deps_of(request).store.keys.list(cursor=query.cursor, limit=query.limit))
-    return JSONResponse(listed(page, key_view))
+    every = await deps_of(request).store.keys.list()
+    start = 0 if query.cursor is None else next((n for n, key in enumerate(every, 1) if key.id == query.cursor), None)
+    if start is None:
+        raise no_such_cursor()
+    items = every[start : start + query.limit]
+    more = start + query.limit < len(every)
+    return JSONResponse(listed(Page(items, items[-1].id if more else None), key_view))
 
 
 @router.delete("/{key_id}", status_code=204, **needs("admin"))

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.jobs import Page
 from schemas.refusal import Fault, Refusal
-from services.http.problems import refused
+from services.http.problems import Problem, refused
 
 MAX_LIMIT = 200
 T = TypeVar("T")
@@ -31,5 +31,9 @@ async def page_of(work: Awaitable[Page[T]]) -> Page[T]:
     try:
         return await work
     except ValueError:
-        fault = Fault(where="query cursor", what="is not one that a list gave")
-        raise refused(Refusal(errors=(fault,))) from None
+        raise no_such_cursor() from None
+
+
+def no_such_cursor() -> Problem:
+    """422: the cursor is none that a list gave."""
+    return refused(Refusal(errors=(Fault(where="query cursor", what="is not one that a list gave"),)))

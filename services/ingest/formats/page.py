@@ -23,7 +23,7 @@ def read_page_text(
     text: str,
     *,
     url: str | None = None,
-    id: str | None = None,  # noqa: A002 - the article\'s own word for it
+    id: str | None = None,  # noqa: A002 - the article's own word for it
     published_at: str | None = None,
 ) -> dict[str, Any]:
     """Read flat text into the fields of an Article. Without any text it has no title, and ingest says so."""
@@ -45,7 +45,7 @@ def read_page_html(
     html: str,
     *,
     url: str | None = None,
-    id: str | None = None,  # noqa: A002 - the article\'s own word for it
+    id: str | None = None,  # noqa: A002 - the article's own word for it
     published_at: str | None = None,
 ) -> dict[str, Any]:
     """Read a page's HTML: headline, site, language, address, and the part of it that is the story."""
