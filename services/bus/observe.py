@@ -49,22 +49,27 @@ class Observer:
             max_deliveries=max((int(one["times_delivered"]) for one in pending), default=0),
         )
 
-    async def waiting(self, stream: str, ids: Sequence[str]) -> set[str]:
-        """Tell which of the ids some group has yet to read or to acknowledge. Raises BusUnavailable."""
+    async def waiting(self, stream: str, names: tuple[str, ...], ids: Sequence[str]) -> set[str]:
+        """Tell which of the ids some group has yet to read or to acknowledge. Raises BusUnavailable.
+
+        A group of the map that is missing will be made at 0 and read everything: all that is there waits for it.
+        """
         found = await self._link.groups(stream)
-        if not found or not ids:
+        if not ids or not (found or names):
             return set()
-        unread_above = min((text(row["last-delivered-id"]) for row in found.values()), key=id_key)
-        asks = [(entry_id, name) for entry_id in ids for name in found]
         pipeline = self._link.redis.pipeline(transaction=False)
+        asks = [(entry_id, name) for entry_id in ids for name in found]
         for entry_id in ids:
             pipeline.xrange(stream, entry_id, entry_id)
         for entry_id, name in asks:
             pipeline.xpending_range(stream, name, min=entry_id, max=entry_id, count=1)
         answers: list[Any] = await self._link.call(pipeline.execute)
         here = {entry_id for entry_id, rows in zip(ids, answers[: len(ids)], strict=True) if rows}
+        if not found.keys() >= set(names):
+            return here
         pending = {entry_id for (entry_id, _), rows in zip(asks, answers[len(ids) :], strict=True) if rows}
-        return {one for one in here if one in pending or id_key(one) > id_key(unread_above)}
+        read_by_all = min(id_key(text(row["last-delivered-id"])) for row in found.values())
+        return {one for one in here if one in pending or id_key(one) > read_by_all}
 
     async def server(self, streams: tuple[str, ...]) -> tuple[ServerStats, str | None]:
         """Return the server's condition, and its run id, which changes with every restart."""

@@ -151,7 +151,8 @@ class RedisBus:
 
     async def waiting(self, stream: str, ids: Sequence[str]) -> set[str]:
         """See Bus."""
-        return await self._observer.waiting(stream, ids)
+        topic = TOPICS.get(stream)
+        return await self._observer.waiting(stream, topic.groups if topic else (), ids)
 
     async def pause(self, group: str) -> None:
         """See Bus."""
