@@ -1,5 +1,6 @@
 """All commands of `wireroom`, gathered. Exit codes: 0 ok, 1 failed, 2 usage."""
 
+import io
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -44,6 +45,9 @@ for _group in (service, publish, status, dead, webhooks, partners, config, docto
 
 def run(argv: Sequence[str]) -> int:
     """Run one command line, and return its exit code. Errors are one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without é still shows the rest
     try:
         app(args=list(argv), prog_name="wireroom")
     except CommandError as error:

@@ -111,8 +111,7 @@ def _detect(text: str) -> Kind | Unreadable:
             if isinstance(whole, dict) and "specversion" in cast("dict[str, object]", whole)
             else Kind.ARTICLE
         )
-    first, _, rest = head.partition("\n")
-    return Kind.NDJSON if rest.strip() and _loads(first) is not None else Kind.ARTICLE
+    return Kind.NDJSON if _loads(head.partition("\n")[0]) is not None else Kind.ARTICLE
 
 
 def _loads(text: str) -> object:

@@ -116,3 +116,9 @@ def test_a_wrong_setting_is_named_with_exit_code_2(
 def test_python_dash_m_runs_the_same() -> None:
     done = subprocess.run([sys.executable, "-m", "services", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"wireroom {services.__version__}\n"
+
+
+def test_a_terminal_without_unicode_is_no_error() -> None:
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONIOENCODING": "ascii", "WIREROOM_TITLE": "Élan « 政治 »"}
+    done = subprocess.run([sys.executable, "-m", "services", "config"], capture_output=True, env=environment, check=True)
+    assert rb"\xc9lan" in done.stdout

@@ -123,7 +123,7 @@ def test_odd_values_do_not_cost_the_line(value: object) -> None:
 
 def test_a_hostile_title_does_not_steer_the_terminal() -> None:
     hostile = "\x1b]0;pwned\x07\x1b[2J\rover\x9b31m\nforged"
-    text = "\n".join(lines(lambda: structlog.get_logger().info("published", title=hostile), "console"))
+    text = "\n".join(lines(lambda: structlog.get_logger().info(hostile, title=hostile), "console"))
     assert not {"\x1b", "\x07", "\r", "\x9b"} & set(text)
 
 

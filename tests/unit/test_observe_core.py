@@ -65,6 +65,11 @@ def test_a_delivery_that_is_not_due_yet_is_not_late() -> None:
     assert stages(Reading(NOW, later))["deliver"][:3] == ("ok", 1, 0.0)
 
 
+def test_a_clock_that_stepped_back_makes_no_negative_age() -> None:
+    ahead = Stats(at=NOW, stages={"enrich": StageStats(waiting=1, oldest_at=NOW + timedelta(minutes=1))})
+    assert stages(Reading(NOW, ahead))["enrich"].oldest_waiting_s == 0.0
+
+
 @pytest.mark.parametrize(
     ("age", "rate", "group", "paused", "health"),
     [
