@@ -16,26 +16,35 @@ from schemas.topics import ACCEPTED
 from services.store.columns import document, storable
 from services.store.ledger import Ledger
 from services.store.outbox_rows import Message, add, thin
-from services.store.sql import chunks, find, listed, upsert
+from services.store.sql import listed, upsert
+from services.store.statement import Statement
 from services.store.supersede import supersede
 from services.store.tables import article, event, revision, term, work
 
 Decide = Callable[[ArticleState, Submission, str | None], Decision]
 """state, submission, hash of the content already kept under the stated revision (None: none) → decision."""
 
-_KEYS = select(event.c.event_key, event.c.id, event.c.article_id, event.c.revision).where(
-    event.c.event_key.in_(listed("ids"))
+_KEYS = Statement(
+    select(event.c.event_key, event.c.id, event.c.article_id, event.c.revision).where(
+        event.c.event_key.in_(listed("ids"))
+    )
 )
-_ARTICLES = (
+_ARTICLES = Statement(
     select(article).where(article.c.id.in_(listed("ids"))).order_by(article.c.id).with_for_update(key_share=True)
 )
-_REVISIONS = select(revision.c.article_id, revision.c.revision, revision.c.content_hash, revision.c.event_id).where(
-    revision.c.article_id.in_(listed("ids")),
-    or_(revision.c.revision.in_(listed("stated")), revision.c.revision == bindparam("none")),
+_REVISIONS = Statement(
+    select(revision.c.article_id, revision.c.revision, revision.c.content_hash, revision.c.event_id).where(
+        revision.c.article_id.in_(listed("ids")),
+        or_(revision.c.revision.in_(listed("stated")), revision.c.revision == bindparam("none")),
+    )
 )
-_CHANGE = update(article).where(article.c.id == bindparam("article_id"))
-_FORGET_TERMS = delete(term).where(term.c.article_id.in_(listed("ids")))
-_ADD_TERMS = upsert(term).on_conflict_do_nothing()
+_CHANGE = Statement(update(article).where(article.c.id == bindparam("article_id")))
+_ADD_ARTICLES = Statement(insert(article))
+_ADD_REVISIONS = Statement(insert(revision))
+_ADD_EVENTS = Statement(insert(event))
+_ADD_WORK = Statement(insert(work))
+_FORGET_TERMS = Statement(delete(term).where(term.c.article_id.in_(listed("ids"))))
+_ADD_TERMS = Statement(upsert(term).on_conflict_do_nothing())
 
 _STATE = (
     "newest",
@@ -107,7 +116,7 @@ class _Acceptance:
         self.ledger = Ledger(connection)
         ids = {storable(submission.article_id) for submission in submissions}
         self.articles = {name: _Known(name) for name in ids}
-        for row in find(connection, _ARTICLES, sorted(ids)):
+        for row in _ARTICLES.find(connection, sorted(ids)):
             self.articles[row.id] = _Known(
                 row.id,
                 state_of(row),
@@ -119,13 +128,13 @@ class _Acceptance:
                 new=False,
             )
         keys = [storable(submission.event_key) for submission in submissions if submission.event_key is not None]
-        self.keys = {row[0]: (row[1], row[2], row[3]) for row in find(connection, _KEYS, keys)}
+        self.keys = {row[0]: (row[1], row[2], row[3]) for row in _KEYS.find(connection, keys)}
         known = [each for each in self.articles.values() if not each.new]
         numbers = {each.state.newest for each in known}
         numbers |= {stated for submission in submissions if (stated := submission.stated_revision) is not None}
         self.revisions: dict[tuple[str, int], tuple[str, str]] = {}  # → content hash, event id
         if known and numbers:
-            for row in find(connection, _REVISIONS, [each.id for each in known], stated=sorted(numbers), none=-1):
+            for row in _REVISIONS.find(connection, [each.id for each in known], stated=sorted(numbers), none=-1):
                 self.revisions[row[0], row[1]] = (row[2], row[3])
         self.revision_rows: list[dict[str, Any]] = []
         self.event_rows: list[dict[str, Any]] = []
@@ -223,13 +232,12 @@ class _Acceptance:
             return {}
         connection = self.connection
         if fresh := [known.row(self.now) for known in changed if known.new]:
-            connection.execute(insert(article), [{"id": row.pop("article_id"), **row} for row in fresh])
+            _ADD_ARTICLES.many(connection, [{"id": row.pop("article_id"), **row} for row in fresh])
         if old := [known.row(self.now) for known in changed if not known.new]:
-            connection.execute(_CHANGE, old)
-        if self.revision_rows:
-            connection.execute(insert(revision), self.revision_rows)
-        connection.execute(insert(event), self.event_rows)
-        connection.execute(insert(work), self.work_rows)
+            _CHANGE.many(connection, old)
+        _ADD_REVISIONS.many(connection, self.revision_rows)
+        _ADD_EVENTS.many(connection, self.event_rows)
+        _ADD_WORK.many(connection, self.work_rows)
         self._terms([known for known in changed if known.newest is not None])
         rows = add(connection, self.messages, self.now)
         for known in sorted((known for known in changed if known.superseding), key=lambda known: known.id):
@@ -239,16 +247,14 @@ class _Acceptance:
 
     def _terms(self, renewed: list[_Known]) -> None:
         if old := [known.id for known in renewed if not known.new]:
-            for part in chunks(old):
-                self.connection.execute(_FORGET_TERMS, {"ids": part})
+            _FORGET_TERMS.over(self.connection, old)
         rows = [
             {"kind": kind, "slug": name, "article_id": known.id}
             for known in renewed
             if known.newest is not None
             for kind, name in terms_of(known.newest)
         ]
-        if rows:
-            self.connection.execute(_ADD_TERMS, rows)
+        _ADD_TERMS.many(self.connection, rows)
 
 
 def work_row(

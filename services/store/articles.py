@@ -15,6 +15,7 @@ from services.store.accept import Decide, accept, state_of
 from services.store.columns import parsed, storable
 from services.store.database import Database
 from services.store.sql import cursor_of, read_cursor
+from services.store.statement import Statement
 from services.store.tables import article, enrichment, revision, term
 
 FILTERS = ("section", "lang", "tag", "source", "author")
@@ -25,7 +26,7 @@ _NEWEST = (
     .outerjoin(revision, and_(revision.c.article_id == article.c.id, revision.c.revision == article.c.newest))
     .outerjoin(enrichment, and_(enrichment.c.article_id == article.c.id, enrichment.c.revision == article.c.newest))
 )
-_GET = _NEWEST.where(article.c.id == bindparam("of_article"))
+_GET = Statement(_NEWEST.where(article.c.id == bindparam("of_article")))
 
 
 class Articles:
@@ -49,7 +50,7 @@ class Articles:
         """Read one article as it stands. None: nothing of that id ever came."""
 
         def query(connection: Connection) -> StoredArticle | None:
-            row = connection.execute(_GET, {"of_article": storable(article_id)}).one_or_none()
+            row = _GET.one(connection, of_article=storable(article_id))
             return None if row is None else _stored(row)
 
         return await self._database.read(query)

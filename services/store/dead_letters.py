@@ -15,24 +15,25 @@ from services.store import outbox_rows
 from services.store.database import Database
 from services.store.ledger import Ledger
 from services.store.replays import retry as retry_delivery
-from services.store.sql import chunks, cursor_of, find, listed, read_cursor
+from services.store.sql import cursor_of, listed, read_cursor
+from services.store.statement import Statement
 from services.store.tables import dead_letter, event, outbox, work
 from services.store.work import letter_row
 
 _ROWS = select(*(column for column in dead_letter.c if column.name != "closed_at"))
-_OPEN = (
+_OPEN = Statement(
     select(dead_letter)
     .where(dead_letter.c.id.in_(listed("ids")), dead_letter.c.closed.is_(None))
     .order_by(dead_letter.c.id)
     .with_for_update(key_share=True)
 )
-_CLOSE = (
+_CLOSE = Statement(
     update(dead_letter)
     .where(dead_letter.c.id.in_(listed("ids")), dead_letter.c.closed.is_(None))
     .values(closed=bindparam("how"), closed_at=bindparam("now"))
     .returning(dead_letter.c.id)
 )
-_AGAIN = (
+_AGAIN = Statement(
     update(work)
     .where(
         work.c.event_id.in_(listed("ids")),
@@ -49,11 +50,15 @@ _AGAIN = (
     )
     .returning(work.c.event_id)
 )
-_EVENTS = select(event.c.id, event.c.article_id, event.c.revision, event.c.facts, event.c.traceparent).where(
-    event.c.id.in_(listed("ids"))
+_EVENTS = Statement(
+    select(event.c.id, event.c.article_id, event.c.revision, event.c.facts, event.c.traceparent).where(
+        event.c.id.in_(listed("ids"))
+    )
 )
-_MESSAGES = select(outbox.c.id, outbox.c.event_id, outbox.c.stream, outbox.c.payload).where(
-    outbox.c.event_id.in_(listed("ids")), outbox.c.stream == bindparam("of_stream")
+_MESSAGES = Statement(
+    select(outbox.c.id, outbox.c.event_id, outbox.c.stream, outbox.c.payload).where(
+        outbox.c.event_id.in_(listed("ids")), outbox.c.stream == bindparam("of_stream")
+    )
 )
 
 
@@ -122,7 +127,7 @@ class DeadLetters:
         """Close letters without a retry; how many were open. Their work stays dead in the sum."""
 
         def unit(connection: Connection) -> int:
-            return len(find(connection, _CLOSE, ids, how="trashed", now=now))
+            return len(_CLOSE.find(connection, ids, how="trashed", now=now))
 
         return await self._database.write(unit)
 
@@ -132,7 +137,7 @@ def _record(row: Row[Any]) -> DeadLetterRecord:
 
 
 def _retry(connection: Connection, ids: Sequence[int], now: datetime) -> Retried:
-    letters = find(connection, _OPEN, ids)
+    letters = _OPEN.find(connection, ids)
     unique = {row.id: row for row in letters}
     deliveries = [
         row.delivery_id
@@ -150,8 +155,7 @@ def _retry(connection: Connection, ids: Sequence[int], now: datetime) -> Retried
     for stage, event_ids in sorted(stages.items()):
         rows.extend(_revive(connection, ledger, stage, event_ids, now))
     ledger.settle()
-    for part in chunks(unique):
-        connection.execute(_CLOSE, {"ids": part, "how": "retried", "now": now})
+    _CLOSE.over(connection, unique, how="retried", now=now)
     return Retried(rows, deliveries, raw)
 
 
@@ -159,15 +163,15 @@ def _revive(
     connection: Connection, ledger: Ledger, stage: str, event_ids: Sequence[str], now: datetime
 ) -> list[OutboxRow]:
     """Let dead stage work wait again; its message is made anew if it was spent."""
-    revived = sorted({row[0] for row in find(connection, _AGAIN, sorted(set(event_ids)), of_stage=stage, now=now)})
+    revived = sorted({row[0] for row in _AGAIN.find(connection, sorted(set(event_ids)), of_stage=stage, now=now)})
     for event_id in revived:
         ledger.work(event_id, stage, WorkState.DEAD, WorkState.WAITING)
     stream = READS[stage].name
     there = {
         row.event_id: OutboxRow(row.id, row.stream, row.payload, row.event_id)
-        for row in find(connection, _MESSAGES, revived, of_stream=stream)
+        for row in _MESSAGES.find(connection, revived, of_stream=stream)
     }
-    events = [row for row in find(connection, _EVENTS, revived) if row.id not in there]
+    events = [row for row in _EVENTS.find(connection, revived) if row.id not in there]
     missing = {row.id: row for row in events}
     made = outbox_rows.add(
         connection,

@@ -13,11 +13,12 @@ from schemas.jobs import FanOutJob
 from services.store.accept import state_of
 from services.store.columns import parsed
 from services.store.fan_out import concerned, owed_earlier
-from services.store.sql import find, listed
+from services.store.sql import listed
+from services.store.statement import Statement
 from services.store.tables import article, enrichment, event, revision, work
 
 _of = case((event.c.type == EventType.RETRACTED.value, article.c.shown), else_=event.c.revision)
-_WAITING = (
+_WAITING = Statement(
     select(
         event.c.id.label("event_id"),
         event.c.type,
@@ -40,7 +41,7 @@ _WAITING = (
 
 def load(connection: Connection, event_ids: Sequence[str]) -> dict[str, FanOutJob]:
     """See `Deliveries.load`."""
-    rows = find(connection, _WAITING, event_ids)
+    rows = _WAITING.find(connection, event_ids)
     earlier = owed_earlier(connection, {row.id for row in rows})
     jobs: dict[str, FanOutJob] = {}
     for row in rows:

@@ -9,10 +9,11 @@ from sqlalchemy import Connection, Row, Select, bindparam, select
 from schemas.delivery import Attempt, Cause, Outcome, PendingDelivery, WorkState
 from schemas.jobs import Page
 from schemas.records import DeliveryRecord
-from services.store.sql import WAITING, cursor_of, find, listed, read_cursor
+from services.store.sql import WAITING, cursor_of, listed, read_cursor
+from services.store.statement import Statement
 from services.store.tables import attempt, delivery, payload
 
-_TAKE = (
+_TAKE = Statement(
     select(
         delivery.c.id,
         delivery.c.webhook_id,
@@ -39,13 +40,15 @@ _TAKE = (
     .order_by(delivery.c.next_at, delivery.c.sequence)
     .limit(bindparam("most"))
 )
-_BODY = (
+_BODY = Statement(
     select(delivery.c.head, payload.c.data, delivery.c.tail, delivery.c.subscriber_id)
     .outerjoin(payload, payload.c.id == delivery.c.payload_id)
     .where(delivery.c.id == bindparam("of_delivery"))
 )
 _ROWS = select(*(column for column in delivery.c if column.name not in {"head", "tail", "payload_id", "retrying"}))
-_ATTEMPTS = select(attempt).where(attempt.c.delivery_id.in_(listed("ids"))).order_by(attempt.c.at, attempt.c.n)
+_ATTEMPTS = Statement(
+    select(attempt).where(attempt.c.delivery_id.in_(listed("ids"))).order_by(attempt.c.at, attempt.c.n)
+)
 
 
 class Wanted(NamedTuple):
@@ -66,8 +69,7 @@ def take(
         room = limit - len(taken)
         if room <= 0:
             break
-        place = {"of_endpoint": endpoint_id, "again": again, "now": now, "most": room + len(exclude)}
-        rows: list[Any] = list(connection.execute(_TAKE, place))
+        rows = _TAKE.rows(connection, of_endpoint=endpoint_id, again=again, now=now, most=room + len(exclude))
         taken.extend([_pending(row) for row in rows if row.id not in exclude][:room])
     return taken
 
@@ -95,7 +97,7 @@ def _whole(row: Any) -> bytes:
 
 def body(connection: Connection, delivery_id: str, subscriber: str | None) -> bytes | None:
     """See `Deliveries.body`."""
-    row: Any = connection.execute(_BODY, {"of_delivery": delivery_id}).one_or_none()
+    row = _BODY.one(connection, of_delivery=delivery_id)
     if row is None or subscriber not in {None, row.subscriber_id}:
         return None
     return _whole(row)
@@ -138,7 +140,7 @@ def records(connection: Connection, statement: Select[Any]) -> list[DeliveryReco
     """Read deliveries with their attempts."""
     rows = connection.execute(statement).all()
     attempts: dict[str, list[Attempt]] = {}
-    for row in find(connection, _ATTEMPTS, [row.id for row in rows]):
+    for row in _ATTEMPTS.find(connection, [row.id for row in rows]):
         attempts.setdefault(row.delivery_id, []).append(_attempt(row))
     return [_record(row, attempts.get(row.id, ())) for row in rows]
 

@@ -18,10 +18,11 @@ from services.store.columns import document, parsed
 from services.store.database import Database
 from services.store.ledger import Ledger
 from services.store.outbox_rows import Message, add, thin
-from services.store.sql import find, listed, upsert
+from services.store.sql import listed, upsert
+from services.store.statement import Statement
 from services.store.tables import article, enrichment, event, revision, term, work
 
-_WAITING = (
+_WAITING = Statement(
     select(
         event.c.id,
         event.c.type,
@@ -43,19 +44,31 @@ _WAITING = (
     )
     .where(event.c.id.in_(listed("ids")), work.c.state == WorkState.WAITING.value)
 )
-_EVENTS = select(
-    event.c.id, event.c.type, event.c.article_id, event.c.revision, event.c.facts, event.c.traceparent, event.c.origin
-).where(event.c.id.in_(listed("ids")))
-_ARTICLES = (
+_EVENTS = Statement(
+    select(
+        event.c.id,
+        event.c.type,
+        event.c.article_id,
+        event.c.revision,
+        event.c.facts,
+        event.c.traceparent,
+        event.c.origin,
+    ).where(event.c.id.in_(listed("ids")))
+)
+_ARTICLES = Statement(
     select(article.c.id, article.c.shown, article.c.status)
     .where(article.c.id.in_(listed("ids")))
     .order_by(article.c.id)
     .with_for_update(key_share=True)
 )
-_TIMES = select(
-    revision.c.article_id, revision.c.revision, revision.c.embargo_until, revision.c.expires_at, revision.c.facts
-).where(revision.c.article_id.in_(listed("ids")), revision.c.revision.in_(listed("numbers")))
-_CHANGE = (
+_TIMES = Statement(
+    select(
+        revision.c.article_id, revision.c.revision, revision.c.embargo_until, revision.c.expires_at, revision.c.facts
+    ).where(revision.c.article_id.in_(listed("ids")), revision.c.revision.in_(listed("numbers")))
+)
+_ADD_EVENTS = Statement(insert(event))
+_ADD_WORK = Statement(insert(work))
+_CHANGE = Statement(
     update(article)
     .where(article.c.id == bindparam("article_id"))
     .values(
@@ -65,7 +78,7 @@ _CHANGE = (
         changed_at=bindparam("now"),
     )
 )
-_FLAG = (
+_FLAG = Statement(
     update(revision)
     .where(revision.c.article_id == bindparam("of_article"), revision.c.revision == bindparam("number"))
     .values(
@@ -74,12 +87,14 @@ _FLAG = (
     )
 )
 _insert = upsert(enrichment)
-_KEEP = _insert.on_conflict_do_update(
-    index_elements=["article_id", "revision"],
-    set_={name: _insert.excluded[name] for name in ("facts", "data", "recorded_at")},
-    where=enrichment.c.facts <= _insert.excluded.facts,
+_KEEP = Statement(
+    _insert.on_conflict_do_update(
+        index_elements=["article_id", "revision"],
+        set_={name: _insert.excluded[name] for name in ("facts", "data", "recorded_at")},
+        where=enrichment.c.facts <= _insert.excluded.facts,
+    )
 )
-_ADD_TERMS = upsert(term).on_conflict_do_nothing()
+_ADD_TERMS = Statement(upsert(term).on_conflict_do_nothing())
 
 
 class _Articles:
@@ -122,14 +137,14 @@ class _Recording:
         self.now = now
         self.rows = rows
         ids = sorted({row.article_id for row in rows.values()})
-        self.articles = _Articles(find(connection, _ARTICLES, ids))
+        self.articles = _Articles(_ARTICLES.find(connection, ids))
         self.ledger = Ledger(connection)
         self.settled = settle.done(connection, self.ledger, "enrich", rows, now)
         numbers = sorted({rows[name].revision for name in self.settled})
         self.times: dict[tuple[str, int], Row[Any]] = {}
         if numbers:
             touched = sorted({rows[name].article_id for name in self.settled})
-            self.times = {(row[0], row[1]): row for row in find(connection, _TIMES, touched, numbers=numbers)}
+            self.times = {(row[0], row[1]): row for row in _TIMES.find(connection, touched, numbers=numbers)}
         self.work: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
         self.messages: list[Message] = []
@@ -198,16 +213,12 @@ class _Recording:
     def write(self) -> list[OutboxRow]:
         """Write everything noted; returns the rows to publish at once."""
         connection = self.connection
-        for statement, rows in (
-            (_KEEP, self.kept),
-            (_FLAG, self.flags),
-            (_ADD_TERMS, self.terms),
-            (_CHANGE, self.articles.changes(self.now)),
-            (insert(event), self.events),
-            (insert(work), self.work),
-        ):
-            if rows:
-                connection.execute(statement, rows)
+        _KEEP.many(connection, self.kept)
+        _FLAG.many(connection, self.flags)
+        _ADD_TERMS.many(connection, self.terms)
+        _CHANGE.many(connection, self.articles.changes(self.now))
+        _ADD_EVENTS.many(connection, self.events)
+        _ADD_WORK.many(connection, self.work)
         rows = add(connection, self.messages, self.now)
         self.ledger.settle()
         return [row for row in rows if row.not_before is None]
@@ -227,7 +238,7 @@ class Enrichments:
         """Read the events whose enrichment is still waiting; others (settled, unknown) are left out."""
 
         def query(connection: Connection) -> dict[str, EnrichJob]:
-            return {row.id: _job(row) for row in find(connection, _WAITING, event_ids)}
+            return {row.id: _job(row) for row in _WAITING.find(connection, event_ids)}
 
         return await self._database.read(query)
 
@@ -239,7 +250,7 @@ class Enrichments:
         """
 
         def unit(connection: Connection) -> list[OutboxRow]:
-            rows = {row.id: row for row in find(connection, _EVENTS, [each.event_id for each in done])}
+            rows = {row.id: row for row in _EVENTS.find(connection, [each.event_id for each in done])}
             recording = _Recording(connection, now, rows)
             left = set(recording.settled)
             for each in done:

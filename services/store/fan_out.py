@@ -15,40 +15,46 @@ from schemas.subscription import EndpointState
 from services.store import settle
 from services.store.accept import state_of
 from services.store.ledger import Ledger
-from services.store.sql import find, listed, upsert
+from services.store.sql import listed, upsert
+from services.store.statement import Statement
 from services.store.supersede import is_superseded
 from services.store.tables import article, delivery, endpoint, event, mailbox, payload, work
 
 PART = 500
 """Deliveries written in one transaction: an event owed to 10,000 endpoints must not keep the writer for itself."""
 
-_LOCK_ARTICLES = (
+_LOCK_ARTICLES = Statement(
     select(article).where(article.c.id.in_(listed("ids"))).order_by(article.c.id).with_for_update(key_share=True)
 )
-_LOCK_MAILBOXES = (
+_LOCK_MAILBOXES = Statement(
     select(mailbox.c.endpoint_id, mailbox.c.sequence)
     .where(mailbox.c.endpoint_id.in_(listed("ids")))
     .order_by(mailbox.c.endpoint_id)
     .with_for_update(key_share=True)
 )
-_ENDPOINTS = select(endpoint.c.id, endpoint.c.state, endpoint.c.subscriber_id).where(
-    endpoint.c.id.in_(listed("ids")), endpoint.c.deleted_at.is_(None)
+_ENDPOINTS = Statement(
+    select(endpoint.c.id, endpoint.c.state, endpoint.c.subscriber_id).where(
+        endpoint.c.id.in_(listed("ids")), endpoint.c.deleted_at.is_(None)
+    )
 )
-_EVENTS = (
+_EVENTS = Statement(
     select(event.c.id, event.c.type, event.c.article_id, event.c.revision)
     .join(work, work.c.event_id == event.c.id)
     .where(event.c.id.in_(listed("ids")), work.c.stage == "deliver", work.c.state == WorkState.WAITING.value)
 )
-_OWED = (
+_OWED = Statement(
     select(delivery.c.article_id, delivery.c.endpoint_id, delivery.c.subscriber_id, delivery.c.revision)
     .where(delivery.c.article_id.in_(listed("ids")), delivery.c.replay_of.is_(None))
     .order_by(delivery.c.endpoint_id)
 )
-_WRITTEN = select(delivery.c.event_id, delivery.c.endpoint_id).where(
-    delivery.c.event_id.in_(listed("ids")), delivery.c.replay_of.is_(None)
+_WRITTEN = Statement(
+    select(delivery.c.event_id, delivery.c.endpoint_id).where(
+        delivery.c.event_id.in_(listed("ids")), delivery.c.replay_of.is_(None)
+    )
 )
-_KEEP_PAYLOAD = upsert(payload).on_conflict_do_nothing()
-_NUMBER = (
+_KEEP_PAYLOAD = Statement(upsert(payload).on_conflict_do_nothing())
+_ADD_DELIVERIES = Statement(insert(delivery))
+_NUMBER = Statement(
     update(mailbox)
     .where(mailbox.c.endpoint_id == bindparam("of_endpoint"))
     .values(
@@ -69,7 +75,7 @@ class EarlierDelivery(NamedTuple):
 def owed_earlier(connection: Connection, article_ids: Iterable[str]) -> dict[str, list[EarlierDelivery]]:
     """Read who was owed which revision, by article."""
     found: dict[str, list[EarlierDelivery]] = {}
-    for row in find(connection, _OWED, sorted(set(article_ids))):
+    for row in _OWED.find(connection, sorted(set(article_ids))):
         found.setdefault(row[0], []).append(EarlierDelivery(row[1], row[2], row[3]))
     return found
 
@@ -117,7 +123,7 @@ class _FanOut:
         self.new_id = new_id
         articles = sorted({part.plan.article_id for part in step})
         self.states: dict[str, ArticleState] = {
-            row.id: state_of(row) for row in find(connection, _LOCK_ARTICLES, articles)
+            row.id: state_of(row) for row in _LOCK_ARTICLES.find(connection, articles)
         }
         self.earlier = owed_earlier(connection, articles)
         self.events: dict[str, Row[Any]] = {}
@@ -133,12 +139,12 @@ class _FanOut:
         """Lock mailboxes, then events, and read under the locks."""
         wanted = {owed.endpoint_id for part in step for owed in part.owed}
         wanted |= {each.endpoint_id for earlier in self.earlier.values() for each in earlier}
-        self.mailboxes = {row[0]: row[1] for row in find(self.connection, _LOCK_MAILBOXES, sorted(wanted))}
-        self.endpoints = {row.id: row for row in find(self.connection, _ENDPOINTS, sorted(wanted))}
+        self.mailboxes = {row[0]: row[1] for row in _LOCK_MAILBOXES.find(self.connection, sorted(wanted))}
+        self.endpoints = {row.id: row for row in _ENDPOINTS.find(self.connection, sorted(wanted))}
         ids = sorted({part.plan.event_id for part in step})
         self.ledger.lock(ids)
-        self.events = {row.id: row for row in find(self.connection, _EVENTS, ids)}
-        self.written = {(row[0], row[1]) for row in find(self.connection, _WRITTEN, sorted(self.events))}
+        self.events = {row.id: row for row in _EVENTS.find(self.connection, ids)}
+        self.written = {(row[0], row[1]) for row in _WRITTEN.find(self.connection, sorted(self.events))}
 
     def apply(self, part: Part) -> None:
         """Write one part's deliveries and, if it is the last, end the event's work."""
@@ -204,15 +210,14 @@ class _FanOut:
 
     def write(self) -> list[str]:
         """Write everything noted; returns the endpoints that have something to send."""
-        if self.payloads:
-            self.connection.execute(_KEEP_PAYLOAD, self.payloads)
+        _KEEP_PAYLOAD.many(self.connection, self.payloads)
         if self.rows:
-            self.connection.execute(insert(delivery), self.rows)
+            _ADD_DELIVERIES.many(self.connection, self.rows)
             # Due at once, though retries may be planned for later: first tries never wait for them.
             numbered = [
                 {"of_endpoint": name, "reached": self.mailboxes[name], "due": self.now} for name in sorted(self.woken)
             ]
-            self.connection.execute(_NUMBER, numbered)
+            _NUMBER.many(self.connection, numbered)
         self.ledger.settle()
         return sorted(name for name, active in self.woken.items() if active)
 

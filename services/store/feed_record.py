@@ -13,45 +13,59 @@ from services.store import settle
 from services.store.columns import document
 from services.store.ledger import Ledger
 from services.store.outbox_rows import Message, add
-from services.store.sql import find, listed, upsert
+from services.store.sql import listed, upsert
+from services.store.statement import Statement
 from services.store.tables import article, entry, feed, fragment, membership
 
-_LOCK_ARTICLES = (
+_LOCK_ARTICLES = Statement(
     select(article.c.id).where(article.c.id.in_(listed("ids"))).order_by(article.c.id).with_for_update(key_share=True)
 )
-_ENTRIES = select(entry).where(entry.c.article_id.in_(listed("ids")))
-_FRAGMENTS = select(fragment.c.article_id, fragment.c.format, fragment.c.data).where(
-    fragment.c.article_id.in_(listed("ids"))
+_ENTRIES = Statement(select(entry).where(entry.c.article_id.in_(listed("ids"))))
+_FRAGMENTS = Statement(
+    select(fragment.c.article_id, fragment.c.format, fragment.c.data).where(fragment.c.article_id.in_(listed("ids")))
 )
-_MEMBERS = select(membership.c.article_id, membership.c.feed, membership.c.left_at).where(
-    membership.c.article_id.in_(listed("ids"))
+_MEMBERS = Statement(
+    select(membership.c.article_id, membership.c.feed, membership.c.left_at).where(
+        membership.c.article_id.in_(listed("ids"))
+    )
 )
-_FEEDS = select(feed).where(feed.c.name.in_(listed("ids"))).order_by(feed.c.name).with_for_update(key_share=True)
+_FEEDS = Statement(
+    select(feed).where(feed.c.name.in_(listed("ids"))).order_by(feed.c.name).with_for_update(key_share=True)
+)
 
 _entry = upsert(entry)
-_KEEP_ENTRY = _entry.on_conflict_do_update(
-    index_elements=["article_id"],
-    set_={name: _entry.excluded[name] for name in ("version", "made", "data", "published", "updated", "moved_at")},
+_KEEP_ENTRY = Statement(
+    _entry.on_conflict_do_update(
+        index_elements=["article_id"],
+        set_={name: _entry.excluded[name] for name in ("version", "made", "data", "published", "updated", "moved_at")},
+    )
 )
 _fragment = upsert(fragment)
-_KEEP_FRAGMENT = _fragment.on_conflict_do_update(
-    index_elements=["article_id", "format"],
-    set_={name: _fragment.excluded[name] for name in ("version", "data")},
+_KEEP_FRAGMENT = Statement(
+    _fragment.on_conflict_do_update(
+        index_elements=["article_id", "format"],
+        set_={name: _fragment.excluded[name] for name in ("version", "data")},
+    )
 )
-_DROP_FRAGMENT = delete(fragment).where(
-    fragment.c.article_id == bindparam("of_article"), fragment.c.format == bindparam("of_format")
+_DROP_FRAGMENT = Statement(
+    delete(fragment).where(
+        fragment.c.article_id == bindparam("of_article"), fragment.c.format == bindparam("of_format")
+    )
 )
 _member = upsert(membership)
-_JOIN = _member.on_conflict_do_update(
-    index_elements=["feed", "article_id"],
-    set_={"moved_at": _member.excluded.moved_at, "left_at": None, "why": None},
+_JOIN = Statement(
+    _member.on_conflict_do_update(
+        index_elements=["feed", "article_id"],
+        set_={"moved_at": _member.excluded.moved_at, "left_at": None, "why": None},
+    )
 )
-_LEAVE = (
+_LEAVE = Statement(
     update(membership)
     .where(membership.c.feed == bindparam("of_feed"), membership.c.article_id == bindparam("of_article"))
     .values(left_at=bindparam("now"), moved_at=bindparam("now"), why=bindparam("reason"))
 )
-_MOVE_FEED = (
+_ADD_FEEDS = Statement(insert(feed))
+_MOVE_FEED = Statement(
     update(feed)
     .where(feed.c.name == bindparam("of_feed"))
     .values(version=bindparam("to"), changed_at=bindparam("now"), items=feed.c["items"] + bindparam("more"))
@@ -65,15 +79,15 @@ class _Recorder:
         self.connection = connection
         self.now = now
         ids = sorted({plan.article_id for plan in plans})
-        self.known = {row[0] for row in find(connection, _LOCK_ARTICLES, ids)}
-        self.entries: dict[str, Row[Any]] = {row.article_id: row for row in find(connection, _ENTRIES, ids)}
+        self.known = {row[0] for row in _LOCK_ARTICLES.find(connection, ids)}
+        self.entries: dict[str, Row[Any]] = {row.article_id: row for row in _ENTRIES.find(connection, ids)}
         self.versions = {name: row.version for name, row in self.entries.items()}
         self.held: dict[str, dict[str, bytes]] = {}
         if self.entries:
-            for article_id, name, data in find(connection, _FRAGMENTS, sorted(self.entries)):
+            for article_id, name, data in _FRAGMENTS.find(connection, sorted(self.entries)):
                 self.held.setdefault(article_id, {})[name] = data
         self.members: dict[str, dict[str, bool]] = {}  # article → feed → is it there now
-        for article_id, name, left_at in find(connection, _MEMBERS, ids):
+        for article_id, name, left_at in _MEMBERS.find(connection, ids):
             self.members.setdefault(article_id, {})[name] = left_at is None
         self.touched: dict[str, int] = {}  # feed → more items
         self.refs: dict[str, FeedRef] = {}
@@ -145,21 +159,17 @@ class _Recorder:
 
     def write(self) -> list[OutboxRow]:
         """Write everything noted; feeds last but one, for they are what others wait for."""
-        for statement, rows in (
-            (_KEEP_ENTRY, self.new_entries),
-            (_KEEP_FRAGMENT, self.new_fragments),
-            (_DROP_FRAGMENT, self.dropped),
-            (_JOIN, self.joined),
-            (_LEAVE, self.left),
-        ):
-            if rows:
-                self.connection.execute(statement, rows)
+        _KEEP_ENTRY.many(self.connection, self.new_entries)
+        _KEEP_FRAGMENT.many(self.connection, self.new_fragments)
+        _DROP_FRAGMENT.many(self.connection, self.dropped)
+        _JOIN.many(self.connection, self.joined)
+        _LEAVE.many(self.connection, self.left)
         return self._feeds()
 
     def _feeds(self) -> list[OutboxRow]:
         if not self.touched:
             return []
-        known = {row.name: row for row in find(self.connection, _FEEDS, sorted(self.touched))}
+        known = {row.name: row for row in _FEEDS.find(self.connection, sorted(self.touched))}
         fresh: list[dict[str, Any]] = []
         moved: list[dict[str, Any]] = []
         versions: dict[str, int] = {}
@@ -182,10 +192,8 @@ class _Recorder:
             else:
                 later = max(self.now, row.changed_at)  # clocks differ between hosts; a feed's time never goes back
                 moved.append({"of_feed": name, "to": versions[name], "now": later, "more": more})
-        if fresh:
-            self.connection.execute(insert(feed), fresh)
-        if moved:
-            self.connection.execute(_MOVE_FEED, moved)
+        _ADD_FEEDS.many(self.connection, fresh)
+        _MOVE_FEED.many(self.connection, moved)
         messages = [
             Message(FEED_UPDATED.name, FeedUpdated(feed=name, version=version).model_dump_json().encode(), None)
             for name, version in versions.items()

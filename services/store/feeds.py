@@ -19,7 +19,8 @@ from services.store.accept import state_of
 from services.store.columns import parsed
 from services.store.database import Database
 from services.store.feed_record import record
-from services.store.sql import cursor_of, find, listed, read_cursor
+from services.store.sql import cursor_of, listed, read_cursor
+from services.store.statement import Statement
 from services.store.tables import (
     article,
     enrichment,
@@ -36,7 +37,7 @@ from services.store.tables import (
 OVERLAP = timedelta(seconds=10)
 """`moved_since` looks so far behind its token: commits side by side do not appear in order of their times."""
 
-_WAITING = (
+_WAITING = Statement(
     select(
         event.c.id,
         event.c.type,
@@ -48,7 +49,7 @@ _WAITING = (
     .join(work, and_(work.c.event_id == event.c.id, work.c.stage == "syndicate"))
     .where(event.c.id.in_(listed("ids")), work.c.state == WorkState.WAITING.value)
 )
-_VIEWS = (
+_VIEWS = Statement(
     select(
         article,
         revision.c.content,
@@ -64,14 +65,14 @@ _VIEWS = (
     .outerjoin(entry, entry.c.article_id == article.c.id)
     .where(article.c.id.in_(listed("ids")))
 )
-_EVER = (
+_EVER = Statement(
     select(membership.c.article_id, membership.c.feed)
     .where(membership.c.article_id.in_(listed("ids")))
     .order_by(membership.c.feed)
 )
-_NAMESPACE = select(meta.c.value).where(meta.c.name == "namespace")
-_HEAD = select(feed).where(feed.c.name == bindparam("of_feed"))
-_WINDOW = (
+_NAMESPACE = Statement(select(meta.c.value).where(meta.c.name == "namespace"))
+_HEAD = Statement(select(feed).where(feed.c.name == bindparam("of_feed")))
+_WINDOW = Statement(
     select(
         membership.c.article_id,
         entry.c.made,
@@ -85,11 +86,15 @@ _WINDOW = (
     .order_by(membership.c.moved_at.desc(), membership.c.article_id.desc())
     .limit(bindparam("most"))
 )
-_FRAGMENTS = select(fragment.c.article_id, fragment.c.version, fragment.c.data).where(
-    fragment.c.article_id.in_(listed("ids")), fragment.c.format == bindparam("of_format")
+_FRAGMENTS = Statement(
+    select(fragment.c.article_id, fragment.c.version, fragment.c.data).where(
+        fragment.c.article_id.in_(listed("ids")), fragment.c.format == bindparam("of_format")
+    )
 )
 _MOVED = select(feed.c.name, feed.c.version, feed.c.changed_at)
-_CARRIED = select(membership).where(membership.c.article_id == bindparam("of_article")).order_by(membership.c.feed)
+_CARRIED = Statement(
+    select(membership).where(membership.c.article_id == bindparam("of_article")).order_by(membership.c.feed)
+)
 
 
 class View(NamedTuple):
@@ -116,7 +121,7 @@ class Feeds:
         """Read the events whose syndication is waiting, each with its article as it stands now."""
 
         def query(connection: Connection) -> dict[str, SyndicateJob]:
-            rows = find(connection, _WAITING, event_ids)
+            rows = _WAITING.find(connection, event_ids)
             views = _views(connection, sorted({row.article_id for row in rows}))
             return {row.id: SyndicateJob(_thin(row), EventType(row.type), *views[row.article_id]) for row in rows}
 
@@ -134,7 +139,7 @@ class Feeds:
         """Read one feed. None: no article was ever in it."""
 
         def query(connection: Connection) -> FeedRow | None:
-            row = connection.execute(_HEAD, {"of_feed": name}).one_or_none()
+            row = _HEAD.one(connection, of_feed=name)
             return None if row is None else _feed(row)
 
         return await self._database.read(query)
@@ -143,7 +148,7 @@ class Feeds:
         """Read what a feed carries now, last moved first; the caller cuts."""
 
         def query(connection: Connection) -> list[WindowItem]:
-            rows = connection.execute(_WINDOW, {"of_feed": name, "most": limit})
+            rows = _WINDOW.rows(connection, of_feed=name, most=limit)
             return [WindowItem(row[0], row[1], row[2], row[3], row[4], row[5]) for row in rows]
 
         return await self._database.read(query)
@@ -157,7 +162,7 @@ class Feeds:
 
         def query(connection: Connection) -> dict[str, tuple[int, bytes]]:
             ids = [item[0] for item in items]
-            return {row[0]: (row[1], row[2]) for row in find(connection, _FRAGMENTS, ids, of_format=format_name)}
+            return {row[0]: (row[1], row[2]) for row in _FRAGMENTS.find(connection, ids, of_format=format_name)}
 
         return await self._database.read(query)
 
@@ -200,17 +205,17 @@ class Feeds:
 
 def carried_by(connection: Connection, article_id: str) -> list[CarriedBy]:
     """See `Feeds.for_article`."""
-    rows = connection.execute(_CARRIED, {"of_article": article_id})
-    return [CarriedBy.model_validate(dict(row._mapping)) for row in rows]  # noqa: SLF001 SQLAlchemy's public name
+    rows = _CARRIED.rows(connection, of_article=article_id)
+    return [CarriedBy.model_validate(row._asdict()) for row in rows]
 
 
 def _views(connection: Connection, article_ids: list[str]) -> dict[str, View]:
     ever: dict[str, list[str]] = {}
-    for article_id, name in find(connection, _EVER, article_ids):
+    for article_id, name in _EVER.find(connection, article_ids):
         if name not in (feeds := ever.setdefault(article_id, [])):
             feeds.append(name)
-    rows = find(connection, _VIEWS, article_ids)
-    namespace = UUID(connection.execute(_NAMESPACE).scalar_one()) if rows else UUID(int=0)
+    rows = _VIEWS.find(connection, article_ids)
+    namespace = UUID(_NAMESPACE.one(connection).value) if rows else UUID(int=0)
     return {row.id: _view(row, tuple(ever.get(row.id, ())), namespace) for row in rows}
 
 
@@ -255,4 +260,4 @@ def _thin(row: Row[Any]) -> ThinEvent:
 
 
 def _feed(row: Row[Any]) -> FeedRow:
-    return FeedRow.model_validate(dict(row._mapping))  # noqa: SLF001 SQLAlchemy's public name
+    return FeedRow.model_validate(row._asdict())

@@ -8,11 +8,12 @@ from schemas.jobs import Mailbox
 from schemas.subscription import EndpointState
 from services.store import mailboxes
 from services.store.endpoints import read_endpoint
+from services.store.statement import Statement
 from services.store.tables import endpoint, mailbox
 
 _READY = and_(endpoint.c.state == EndpointState.ACTIVE.value, endpoint.c.deleted_at.is_(None))
 _FREE = or_(mailbox.c.owner.is_(None), mailbox.c.until <= bindparam("now"), mailbox.c.owner == bindparam("me"))
-_DUE = (
+_DUE = Statement(
     select(endpoint, mailbox.c.due_at)
     .join(mailbox, mailbox.c.endpoint_id == endpoint.c.id)
     .where(
@@ -24,19 +25,19 @@ _DUE = (
     .order_by(mailbox.c.due_at)
     .limit(bindparam("most"))
 )
-_NEXT = (
+_NEXT = Statement(
     select(mailbox.c.due_at, endpoint.c.paused_until, mailbox.c.owner, mailbox.c.until)
     .join(endpoint, mailbox.c.endpoint_id == endpoint.c.id)
     .where(mailbox.c.due_at.is_not(None), _READY)
     .order_by(mailbox.c.due_at)
 )
-_TAKE = (
+_TAKE = Statement(
     update(mailbox)
     .where(mailbox.c.endpoint_id == bindparam("of_endpoint"), _FREE)
     .values(owner=bindparam("me"), until=bindparam("till"), fence=mailbox.c.fence + 1)
     .returning(mailbox.c.fence)
 )
-_RENEW = (
+_RENEW = Statement(
     update(mailbox)
     .where(
         mailbox.c.endpoint_id == bindparam("of_endpoint"),
@@ -46,20 +47,22 @@ _RENEW = (
     .values(until=bindparam("till"))
     .returning(mailbox.c.fence)
 )
-_RELEASE = update(mailbox).where(mailbox.c.endpoint_id == bindparam("of_endpoint")).values(owner=None, until=None)
+_RELEASE = Statement(
+    update(mailbox).where(mailbox.c.endpoint_id == bindparam("of_endpoint")).values(owner=None, until=None)
+)
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def due(connection: Connection, now: datetime, limit: int, owner: str | None) -> list[Mailbox]:
     """See `Deliveries.due`."""
-    rows = connection.execute(_DUE, {"now": now, "most": limit, "me": owner or ""})
+    rows = _DUE.rows(connection, now=now, most=limit, me=owner or "")
     return [Mailbox(read_endpoint(row), row.due_at) for row in rows]
 
 
 def next_due(connection: Connection, now: datetime) -> datetime | None:
     """See `Deliveries.next_due`."""
     best: datetime | None = None
-    for row in connection.execute(_NEXT):
+    for row in _NEXT.rows(connection):
         if best is not None and row.due_at >= best:
             break
         wait = row.until if row.owner is not None and row.until is not None else _NEVER
@@ -70,20 +73,19 @@ def next_due(connection: Connection, now: datetime) -> datetime | None:
 
 def take(connection: Connection, endpoint_id: str, owner: str, until: datetime, now: datetime) -> int | None:
     """See `Deliveries.lease`."""
-    place = {"of_endpoint": endpoint_id, "me": owner, "till": until, "now": now}
-    return connection.execute(_TAKE, place).scalar_one_or_none()
+    row = _TAKE.one(connection, of_endpoint=endpoint_id, me=owner, till=until, now=now)
+    return None if row is None else row.fence
 
 
 def renew(connection: Connection, endpoint_id: str, fence: int, until: datetime) -> bool:
     """See `Deliveries.renew`."""
-    place = {"of_endpoint": endpoint_id, "held": fence, "till": until}
-    return connection.execute(_RENEW, place).scalar_one_or_none() is not None
+    return _RENEW.one(connection, of_endpoint=endpoint_id, held=fence, till=until) is not None
 
 
 def release(connection: Connection, endpoint_id: str, fence: int) -> bool:
     """See `Deliveries.release`."""
     if mailboxes.lock(connection, endpoint_id) != fence:
         return False
-    connection.execute(_RELEASE, {"of_endpoint": endpoint_id})
+    _RELEASE.run(connection, of_endpoint=endpoint_id)
     mailboxes.set_due(connection, endpoint_id)
     return True

@@ -16,26 +16,29 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, bindparam, func, select, update
 
 from schemas.delivery import WorkState
-from services.store.sql import find, listed, upsert
+from services.store.sql import listed, upsert
+from services.store.statement import Statement
 from services.store.tables import counter, delivery, event, work
 
 SHARDS = 16
 STATES = tuple(WorkState)
 
-_LOCK = (
+_LOCK = Statement(
     select(event.c.id, event.c.waiting, event.c.held, event.c.dead)
     .where(event.c.id.in_(listed("ids")))
     .order_by(event.c.id)
     .with_for_update(key_share=True)
 )
-_SET_COUNTS = (
+_SET_COUNTS = Statement(
     update(event)
     .where(event.c.id == bindparam("event_id"))
     .values(waiting=bindparam("now_waiting"), held=bindparam("now_held"), dead=bindparam("now_dead"))
 )
 _insert = upsert(counter)
-_ADD = _insert.on_conflict_do_update(
-    index_elements=["name", "shard"], set_={"value": counter.c.value + _insert.excluded.value}
+_ADD = Statement(
+    _insert.on_conflict_do_update(
+        index_elements=["name", "shard"], set_={"value": counter.c.value + _insert.excluded.value}
+    )
 )
 
 
@@ -73,7 +76,7 @@ class Ledger:
         """Lock events in order of their ids; returns those that exist."""
         new = sorted(set(event_ids) - self._before.keys())
         if new:
-            for row in find(self._connection, _LOCK, new):
+            for row in _LOCK.find(self._connection, new):
                 self._before.setdefault(row[0], Counts(row[1], row[2], row[3]))
         return self._before.keys() & set(event_ids)
 
@@ -119,13 +122,11 @@ class Ledger:
                 self._sums[after.state] += 1
                 self._before[event_id] = after
         self._moves.clear()
-        if rows:
-            self._connection.execute(_SET_COUNTS, rows)
+        _SET_COUNTS.many(self._connection, rows)
         sums = [
             {"name": name, "shard": self._shard, "value": value} for name, value in sorted(self._sums.items()) if value
         ]
-        if sums:
-            self._connection.execute(_ADD, sums)
+        _ADD.many(self._connection, sums)
         self._sums.clear()
 
     def _move(self, event_id: str, old: WorkState | None, new: WorkState) -> None:

@@ -13,11 +13,12 @@ from schemas.records import OutboxStats
 from schemas.topics import TOPICS
 from services.store.database import Database
 from services.store.ledger import Ledger
-from services.store.sql import chunks, find, listed
+from services.store.sql import chunks, listed
+from services.store.statement import Statement
 from services.store.tables import article, event, outbox, revision, work
 
 _COLUMNS = (outbox.c.id, outbox.c.stream, outbox.c.payload, outbox.c.event_id, outbox.c.entry_id)
-_DUE = (
+_DUE = Statement(
     select(*_COLUMNS)
     .where(outbox.c.entry_id.is_(None), outbox.c.due_at <= bindparam("now"))
     .order_by(outbox.c.due_at, outbox.c.id)
@@ -25,7 +26,7 @@ _DUE = (
 )
 _GROUPS = {name: topic.groups for name, topic in TOPICS.items()}
 _STAGES = sorted({stage for groups in _GROUPS.values() for stage in groups})
-_OVERDUE = (
+_OVERDUE = Statement(
     select(*_COLUMNS)
     .join(work, and_(work.c.event_id == outbox.c.event_id, work.c.state == WorkState.WAITING.value))
     .where(
@@ -37,16 +38,20 @@ _OVERDUE = (
     .order_by(outbox.c.id)
     .limit(bindparam("most"))
 )
-_HELD = select(event.c.id, event.c.article_id, event.c.revision, event.c.type).where(
-    event.c.id.in_(listed("ids")),
-    select(work.c.event_id)
-    .where(work.c.event_id == event.c.id, work.c.state == WorkState.HELD.value, work.c.not_before <= bindparam("now"))
-    .exists(),
+_HELD = Statement(
+    select(event.c.id, event.c.article_id, event.c.revision, event.c.type).where(
+        event.c.id.in_(listed("ids")),
+        select(work.c.event_id)
+        .where(
+            work.c.event_id == event.c.id, work.c.state == WorkState.HELD.value, work.c.not_before <= bindparam("now")
+        )
+        .exists(),
+    )
 )
-_LOCK_ARTICLES = (
+_LOCK_ARTICLES = Statement(
     select(article.c.id).where(article.c.id.in_(listed("ids"))).order_by(article.c.id).with_for_update(key_share=True)
 )
-_RELEASE = (
+_RELEASE = Statement(
     update(work)
     .where(
         work.c.event_id.in_(listed("ids")),
@@ -56,12 +61,12 @@ _RELEASE = (
     .values(state=WorkState.WAITING.value, since=bindparam("now"), not_before=None)
     .returning(work.c.event_id, work.c.stage)
 )
-_EXPIRE = (
+_EXPIRE = Statement(
     update(revision)
     .where(revision.c.article_id == bindparam("of_article"), revision.c.revision == bindparam("number"))
     .values(expired=1)
 )
-_OVER = (
+_OVER = Statement(
     update(article)
     .where(article.c.id == bindparam("of_article"))
     .values(
@@ -73,7 +78,7 @@ _OVER = (
         ),
     )
 )
-_OPEN = (
+_OPEN = Statement(
     update(article)
     .where(article.c.id == bindparam("of_article"))
     .values(
@@ -83,18 +88,20 @@ _OPEN = (
         status=case((article.c.status.in_(["received", "embargoed", "expired"]), "published"), else_=article.c.status),
     )
 )
-_ADDED = (
+_ADDED = Statement(
     update(outbox)
     .where(outbox.c.id == bindparam("row_id"))
     .values(entry_id=bindparam("entry"), added_at=bindparam("now"), adds=outbox.c.adds + 1)
 )
-_SPENT = delete(outbox).where(outbox.c.id.in_(listed("ids")), outbox.c.event_id.is_(None))
+_SPENT = Statement(delete(outbox).where(outbox.c.id.in_(listed("ids")), outbox.c.event_id.is_(None)))
 _FORGET = update(outbox).values(entry_id=None, added_at=None)
 _UNADDED = and_(outbox.c.entry_id.is_(None), outbox.c.due_at <= bindparam("now"))
-_STATS = select(
-    func.count(),
-    func.sum(case((_UNADDED, 1), else_=0)),
-    func.min(case((_UNADDED, outbox.c.created_at), else_=None)),
+_STATS = Statement(
+    select(
+        func.count(),
+        func.sum(case((_UNADDED, 1), else_=0)),
+        func.min(case((_UNADDED, outbox.c.created_at), else_=None)),
+    )
 )
 
 
@@ -113,13 +120,13 @@ class Outbox:
         """
 
         def peek(connection: Connection) -> list[OutboxRow]:
-            return [OutboxRow(*row) for row in connection.execute(_DUE, {"now": now, "most": limit})]
+            return [OutboxRow(*row) for row in _DUE.rows(connection, now=now, most=limit)]
 
         rows = await self._database.read(peek)
         event_ids = sorted({row.event_id for row in rows if row.event_id is not None})
 
         def held(connection: Connection) -> list[Row[Any]]:
-            return find(connection, _HELD, event_ids, now=now)
+            return _HELD.find(connection, event_ids, now=now)
 
         if event_ids and (falling := await self._database.read(held)):
             await self._database.write(lambda connection: _release(connection, falling, now))
@@ -129,7 +136,7 @@ class Outbox:
         """Read rows added before an instant that some group has not settled and nobody will retry by itself."""
 
         def query(connection: Connection) -> list[OutboxRow]:
-            return [OutboxRow(*row) for row in connection.execute(_OVERDUE, {"before": before, "most": limit})]
+            return [OutboxRow(*row) for row in _OVERDUE.rows(connection, before=before, most=limit)]
 
         return await self._database.read(query)
 
@@ -137,9 +144,8 @@ class Outbox:
         """Note where on its stream each row (its id, the entry's id) stands. Feed hints are spent with that."""
 
         def unit(connection: Connection) -> None:
-            for part in chunks(row_id for row_id, _ in added):
-                connection.execute(_SPENT, {"ids": part})
-            connection.execute(_ADDED, [{"row_id": row_id, "entry": entry, "now": now} for row_id, entry in added])
+            _SPENT.over(connection, [row_id for row_id, _ in added])
+            _ADDED.many(connection, [{"row_id": row_id, "entry": entry, "now": now} for row_id, entry in added])
 
         if added:
             await self._database.write(unit)
@@ -163,17 +169,17 @@ class Outbox:
 
 def outbox_stats(connection: Connection, now: datetime) -> OutboxStats:
     """See `Outbox.stats`."""
-    rows, unadded, oldest = connection.execute(_STATS, {"now": now}).one()
+    rows, unadded, oldest = _STATS.one(connection, now=now)
     return OutboxStats(rows=rows, unadded=int(unadded or 0), oldest_at=oldest)
 
 
 def _release(connection: Connection, falling: Sequence[Row[Any]], now: datetime) -> None:
     events = {row.id: row for row in falling}
-    find(connection, _LOCK_ARTICLES, sorted({row.article_id for row in falling}))
+    _LOCK_ARTICLES.find(connection, sorted({row.article_id for row in falling}))
     ledger = Ledger(connection)
     ledger.lock(events)
     released: set[str] = set()
-    for event_id, stage in find(connection, _RELEASE, sorted(events), now=now):
+    for event_id, stage in _RELEASE.find(connection, sorted(events), now=now):
         ledger.work(event_id, stage, WorkState.HELD, WorkState.WAITING)
         released.add(event_id)
     over: list[dict[str, Any]] = []
@@ -182,9 +188,7 @@ def _release(connection: Connection, falling: Sequence[Row[Any]], now: datetime)
         row = events[event_id]
         change = {"of_article": row.article_id, "number": row.revision, "now": now}
         (over if row.type == EventType.EXPIRED else opened).append(change)
-    if over:
-        connection.execute(_EXPIRE, over)
-        connection.execute(_OVER, over)
-    if opened:
-        connection.execute(_OPEN, opened)
+    _EXPIRE.many(connection, over)
+    _OVER.many(connection, over)
+    _OPEN.many(connection, opened)
     ledger.settle()

@@ -10,13 +10,14 @@ from schemas.delivery import WorkState
 from schemas.event import ThinEvent
 from schemas.jobs import OutboxRow
 from schemas.topics import ACCEPTED, ENRICHED, READS
-from services.store.sql import chunks, listed
+from services.store.sql import listed
+from services.store.statement import Statement
 from services.store.tables import outbox, work
 
 GRACE = timedelta(seconds=2)
 """A fresh row is published by whoever made it; the sweeper takes it up only after so long."""
 
-_INSERT = insert(outbox).returning(outbox.c.id, sort_by_parameter_order=True)
+_INSERT = Statement(insert(outbox).returning(outbox.c.id))
 
 
 class Message(NamedTuple):
@@ -49,7 +50,7 @@ def add(connection: Connection, messages: Sequence[Message], now: datetime) -> l
         }
         for message in messages
     ]
-    ids = connection.execute(_INSERT, rows).scalars().all()
+    ids = [row.id for row in _INSERT.each(connection, rows)]
     return [
         OutboxRow(number, message.stream, message.payload, message.event_id, None, message.not_before)
         for number, message in zip(ids, messages, strict=True)
@@ -57,22 +58,23 @@ def add(connection: Connection, messages: Sequence[Message], now: datetime) -> l
 
 
 _GROUPS = {topic.name: topic.groups for topic in (ACCEPTED, ENRICHED)}
-_ALONE = delete(outbox).where(outbox.c.event_id.in_(listed("ids")), outbox.c.stream == ACCEPTED.name)
-_LAST = delete(outbox).where(
-    outbox.c.event_id.in_(listed("ids")),
-    outbox.c.stream == ENRICHED.name,
-    ~exists(
-        select(work.c.event_id).where(
-            work.c.event_id == outbox.c.event_id,
-            work.c.stage.in_(_GROUPS[ENRICHED.name]),
-            work.c.state.in_([WorkState.WAITING.value, WorkState.HELD.value]),
-        )
-    ),
+_ALONE = Statement(delete(outbox).where(outbox.c.event_id.in_(listed("ids")), outbox.c.stream == ACCEPTED.name))
+_LAST = Statement(
+    delete(outbox).where(
+        outbox.c.event_id.in_(listed("ids")),
+        outbox.c.stream == ENRICHED.name,
+        ~exists(
+            select(work.c.event_id).where(
+                work.c.event_id == outbox.c.event_id,
+                work.c.stage.in_(_GROUPS[ENRICHED.name]),
+                work.c.state.in_([WorkState.WAITING.value, WorkState.HELD.value]),
+            )
+        ),
+    )
 )
 
 
 def close(connection: Connection, stage: str, event_ids: Iterable[str]) -> None:
     """Delete the rows whose message every group has now settled."""
     statement = _ALONE if READS[stage] is ACCEPTED else _LAST
-    for part in chunks(event_ids):
-        connection.execute(statement, {"ids": part})
+    statement.over(connection, event_ids)

@@ -6,13 +6,14 @@ mailboxes, events, so that this is rare.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from random import uniform
 from time import sleep
 from typing import Any, TypeVar
 
-from psycopg import Error
+from psycopg import Error, OperationalError
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
@@ -37,8 +38,8 @@ def translate(error: BaseException) -> BaseException:
         state = cause.sqlstate
         if state in _FULL:
             return StoreFull("the database's disk is full")
-        lost = isinstance(error, DBAPIError) and error.connection_invalidated
-        if lost or state in _AWAY or (state or "08").startswith("08"):
+        lost = isinstance(cause, OperationalError) and state is None
+        if lost or state in _AWAY or (state or "").startswith("08"):
             return StoreUnavailable(f"the database is not available: {str(cause).strip().splitlines()[:1]}")
     return error
 
@@ -79,23 +80,36 @@ class PostgresDatabase(Database):
     def _transaction(self, unit: Callable[[Connection], T]) -> T:
         for attempt in range(1, TRIES + 1):
             try:
-                with self._writing.begin() as connection:
-                    return unit(connection)
-            except DBAPIError as error:
-                state = getattr(error.orig, "sqlstate", None)
-                if state not in _RACE or attempt == TRIES:
+                with _lent(self._writing) as connection:
+                    result = unit(connection)
+                    connection.connection.commit()
+                    return result
+            except (DBAPIError, Error) as error:
+                cause = error.orig if isinstance(error, DBAPIError) else error
+                if getattr(cause, "sqlstate", None) not in _RACE or attempt == TRIES:
                     raise translate(error) from error
                 sleep(uniform(0, 0.002 * 2**attempt))  # noqa: S311 no secret
-            except Error as error:
-                raise translate(error) from error
         raise AssertionError("the last try returns or raises")
 
     def _query(self, query: Callable[[Connection], T]) -> T:
         try:
-            with self._reading.connect() as connection:
+            with _lent(self._reading) as connection:
                 return query(connection)
         except (DBAPIError, Error) as error:
             raise translate(error) from error
+
+
+@contextmanager
+def _lent(engine: Engine) -> Generator[Connection]:
+    """Lend a connection; what is not committed is rolled back, and one that broke is not used again."""
+    with engine.connect() as connection:
+        try:
+            yield connection
+        except (DBAPIError, Error):
+            driver: Any = connection.connection.driver_connection
+            if driver is None or driver.closed:
+                connection.invalidate()
+            raise
 
 
 def _engine(url: URL, isolation: Any) -> Engine:

@@ -15,16 +15,18 @@ from schemas.subscription import EndpointState
 from services.store.accept import state_of
 from services.store.ledger import Ledger
 from services.store.mailboxes import SOONER, lock
-from services.store.sql import listed
+from services.store.statement import Statement
 from services.store.supersede import is_superseded
 from services.store.tables import article, dead_letter, delivery, endpoint, mailbox, payload
 
 TEST = "wireroom.test"
 """The type of a test delivery."""
 
-_ROW = select(delivery).where(delivery.c.id == bindparam("of_delivery"))
-_LOCK_ARTICLE = select(article).where(article.c.id == bindparam("of_article")).with_for_update(key_share=True)
-_RETRACTION = (
+_ROW = Statement(select(delivery).where(delivery.c.id == bindparam("of_delivery")))
+_LOCK_ARTICLE = Statement(
+    select(article).where(article.c.id == bindparam("of_article")).with_for_update(key_share=True)
+)
+_RETRACTION = Statement(
     select(delivery)
     .where(
         delivery.c.article_id == bindparam("of_article"),
@@ -34,23 +36,26 @@ _RETRACTION = (
     .order_by(delivery.c.revision.desc(), delivery.c.sequence.desc())
     .limit(1)
 )
-_ENDPOINT = select(endpoint.c.state, endpoint.c.subscriber_id).where(
-    endpoint.c.id == bindparam("of_endpoint"), endpoint.c.deleted_at.is_(None)
+_ENDPOINT = Statement(
+    select(endpoint.c.state, endpoint.c.subscriber_id).where(
+        endpoint.c.id == bindparam("of_endpoint"), endpoint.c.deleted_at.is_(None)
+    )
 )
-_SEQUENCE = (
+_SEQUENCE = Statement(
     update(mailbox)
     .where(mailbox.c.endpoint_id == bindparam("of_endpoint"))
     .values(sequence=mailbox.c.sequence + 1)
     .returning(mailbox.c.sequence)
 )
-_AGAIN = (
+_AGAIN = Statement(
     update(delivery)
     .where(delivery.c.id == bindparam("of_delivery"))
     .values(state=bindparam("new"), cause=None, next_at=bindparam("now"), finished_at=None)
 )
-CLOSE_LETTERS = (
+_ADD = Statement(insert(delivery))
+_CLOSE_LETTERS = Statement(
     update(dead_letter)
-    .where(dead_letter.c.delivery_id.in_(listed("ids")), dead_letter.c.closed.is_(None))
+    .where(dead_letter.c.delivery_id == bindparam("of_delivery"), dead_letter.c.closed.is_(None))
     .values(closed="retried", closed_at=bindparam("now"))
 )
 
@@ -58,17 +63,17 @@ CLOSE_LETTERS = (
 def _active(connection: Connection, endpoint_id: str) -> bool | None:
     """Lock the mailbox and read its endpoint's state under the lock. None: there is none."""
     lock(connection, endpoint_id)
-    row = connection.execute(_ENDPOINT, {"of_endpoint": endpoint_id}).one_or_none()
+    row = _ENDPOINT.one(connection, of_endpoint=endpoint_id)
     return None if row is None else row.state == EndpointState.ACTIVE
 
 
 def _lifecycle(connection: Connection, article_id: str | None) -> ArticleState:
-    row = connection.execute(_LOCK_ARTICLE, {"of_article": article_id}).one_or_none()
+    row = _LOCK_ARTICLE.one(connection, of_article=article_id)
     return ArticleState() if row is None else state_of(row)
 
 
 def _find(connection: Connection, delivery_id: str, subscriber: str | None) -> Row[Any] | None:
-    row = connection.execute(_ROW, {"of_delivery": delivery_id}).one_or_none()
+    row = _ROW.one(connection, of_delivery=delivery_id)
     return row if row is not None and subscriber in {None, row.subscriber_id} else None
 
 
@@ -79,9 +84,9 @@ def _enter(connection: Connection, row: dict[str, Any], now: datetime, *, active
     if row["event_id"] is not None:
         ledger.lock([row["event_id"]])
     fresh = {"state": state.value, "tries": 0, "retrying": 0, "next_at": now, "created_at": now}
-    connection.execute(insert(delivery), row | fresh)
+    _ADD.run(connection, **row, **fresh)
     ledger.delivery(row["event_id"], None, state)
-    connection.execute(SOONER, {"of_endpoint": row["endpoint_id"], "due": now})
+    SOONER.run(connection, of_endpoint=row["endpoint_id"], due=now)
     ledger.settle()
 
 
@@ -95,8 +100,7 @@ def replay(
     state = _lifecycle(connection, found.article_id)
     active = _active(connection, found.endpoint_id)
     if found.article_id is not None and is_superseded(state, found.type, found.revision):
-        place = {"of_article": found.article_id, "of_endpoint": found.endpoint_id}
-        found = connection.execute(_RETRACTION, place).one_or_none()
+        found = _RETRACTION.one(connection, of_article=found.article_id, of_endpoint=found.endpoint_id)
     if found is None or active is None:
         return None
     new = new_id()
@@ -129,14 +133,14 @@ def retry(connection: Connection, delivery_id: str, now: datetime, subscriber: s
     ledger = Ledger(connection)
     if seen.event_id is not None:
         ledger.lock([seen.event_id])
-    found = connection.execute(_ROW, {"of_delivery": delivery_id}).one()
+    found = _ROW.one(connection, of_delivery=delivery_id)
     over = found.article_id is not None and is_superseded(state, found.type, found.revision)
     if active is None or over or found.state == WorkState.DONE:
         return False
     new = WorkState.WAITING if active else WorkState.HELD
-    connection.execute(_AGAIN, {"of_delivery": delivery_id, "new": new.value, "now": now})
-    connection.execute(CLOSE_LETTERS, {"ids": [delivery_id], "now": now})
-    connection.execute(SOONER, {"of_endpoint": found.endpoint_id, "due": now})
+    _AGAIN.run(connection, of_delivery=delivery_id, new=new.value, now=now)
+    _CLOSE_LETTERS.run(connection, of_delivery=delivery_id, now=now)
+    SOONER.run(connection, of_endpoint=found.endpoint_id, due=now)
     if found.state != new:
         ledger.delivery(found.event_id, WorkState(found.state), new)
     ledger.settle()
@@ -157,10 +161,10 @@ def test(
     active = _active(connection, endpoint_id)
     if active is None:
         return None
-    whose = connection.execute(_ENDPOINT, {"of_endpoint": endpoint_id}).one().subscriber_id
+    whose = _ENDPOINT.one(connection, of_endpoint=endpoint_id).subscriber_id
     if subscriber not in {None, whose}:
         return None
-    sequence = connection.execute(_SEQUENCE, {"of_endpoint": endpoint_id}).scalar_one()
+    sequence = _SEQUENCE.one(connection, of_endpoint=endpoint_id).sequence
     head, tail = envelope(Owed(endpoint_id, whose, ()), sequence)
     new = new_id()
     if tail is not None:

@@ -11,29 +11,38 @@ from schemas.jobs import Result
 from schemas.subscription import EndpointState
 from services.store.endpoints import disable
 from services.store.ledger import Ledger
-from services.store.sql import find, listed
+from services.store.sql import listed
+from services.store.statement import Statement
 from services.store.tables import attempt, dead_letter, delivery, endpoint, mailbox
 
-_EVENTS = select(delivery.c.event_id).where(delivery.c.id.in_(listed("ids")), delivery.c.event_id.is_not(None))
-_LOCK_MAILBOXES = (
+_EVENTS = Statement(
+    select(delivery.c.event_id).where(delivery.c.id.in_(listed("ids")), delivery.c.event_id.is_not(None))
+)
+_LOCK_MAILBOXES = Statement(
     select(mailbox.c.endpoint_id, mailbox.c.fence)
     .where(mailbox.c.endpoint_id.in_(listed("ids")))
     .order_by(mailbox.c.endpoint_id)
     .with_for_update(key_share=True)
 )
-_STATES = select(endpoint.c.id, endpoint.c.state, endpoint.c.deleted_at).where(endpoint.c.id.in_(listed("ids")))
-_ROWS = select(
-    delivery.c.id,
-    delivery.c.endpoint_id,
-    delivery.c.subscriber_id,
-    delivery.c.event_id,
-    delivery.c.article_id,
-    delivery.c.state,
-    delivery.c.cause,
-    delivery.c.tries,
-).where(delivery.c.id.in_(listed("ids")))
-_ATTEMPTS = select(attempt.c.delivery_id, attempt.c.n, attempt.c.at).where(attempt.c.delivery_id.in_(listed("ids")))
-_CHANGE = (
+_STATES = Statement(
+    select(endpoint.c.id, endpoint.c.state, endpoint.c.deleted_at).where(endpoint.c.id.in_(listed("ids")))
+)
+_ROWS = Statement(
+    select(
+        delivery.c.id,
+        delivery.c.endpoint_id,
+        delivery.c.subscriber_id,
+        delivery.c.event_id,
+        delivery.c.article_id,
+        delivery.c.state,
+        delivery.c.cause,
+        delivery.c.tries,
+    ).where(delivery.c.id.in_(listed("ids")))
+)
+_ATTEMPTS = Statement(
+    select(attempt.c.delivery_id, attempt.c.n, attempt.c.at).where(attempt.c.delivery_id.in_(listed("ids")))
+)
+_CHANGE = Statement(
     update(delivery)
     .where(delivery.c.id == bindparam("of_delivery"))
     .values(
@@ -45,7 +54,11 @@ _CHANGE = (
         finished_at=bindparam("finished"),
     )
 )
-_PAUSE = update(endpoint).where(endpoint.c.id == bindparam("of_endpoint")).values(paused_until=bindparam("until"))
+_ADD_ATTEMPTS = Statement(insert(attempt))
+_ADD_LETTERS = Statement(insert(dead_letter))
+_PAUSE = Statement(
+    update(endpoint).where(endpoint.c.id == bindparam("of_endpoint")).values(paused_until=bindparam("until"))
+)
 
 
 class _Recording:
@@ -57,13 +70,13 @@ class _Recording:
         self.ledger = Ledger(connection)
         ids = [result.delivery_id for result in results]
         names = sorted({result.endpoint_id for result in results})
-        self.fences = {row[0]: row[1] for row in find(connection, _LOCK_MAILBOXES, names)}
-        self.endpoints = {row.id: row for row in find(connection, _STATES, names)}
-        self.ledger.lock(row[0] for row in find(connection, _EVENTS, ids))
-        self.rows: dict[str, Row[Any]] = {row.id: row for row in find(connection, _ROWS, ids)}
+        self.fences = {row[0]: row[1] for row in _LOCK_MAILBOXES.find(connection, names)}
+        self.endpoints = {row.id: row for row in _STATES.find(connection, names)}
+        self.ledger.lock(row[0] for row in _EVENTS.find(connection, ids))
+        self.rows: dict[str, Row[Any]] = {row.id: row for row in _ROWS.find(connection, ids)}
         self.states = {name: WorkState(row.state) for name, row in self.rows.items()}
         self.tries = {name: row.tries for name, row in self.rows.items()}
-        self.known = {(row[0], row[1], row[2]) for row in find(connection, _ATTEMPTS, ids)}
+        self.known = {(row[0], row[1], row[2]) for row in _ATTEMPTS.find(connection, ids)}
         self.attempts: list[dict[str, Any]] = []
         self.changes: list[dict[str, Any]] = []
         self.letters: list[dict[str, Any]] = []
@@ -150,16 +163,12 @@ class _Recording:
         connection = self.connection
         if self.pauses:
             rows = [{"of_endpoint": name, "until": until} for name, until in sorted(self.pauses.items())]
-            connection.execute(_PAUSE, rows)
+            _PAUSE.many(connection, rows)
         for name, reason in sorted(self.disabled.items()):
             disable(connection, name, reason)
-        for statement, rows in (
-            (insert(attempt), self.attempts),
-            (_CHANGE, self.changes),
-            (insert(dead_letter), self.letters),
-        ):
-            if rows:
-                connection.execute(statement, rows)
+        _ADD_ATTEMPTS.many(connection, self.attempts)
+        _CHANGE.many(connection, self.changes)
+        _ADD_LETTERS.many(connection, self.letters)
         self.ledger.settle()
 
 

@@ -8,10 +8,11 @@ from sqlalchemy import Connection, bindparam, update
 from schemas.delivery import WorkState
 from services.store import outbox_rows
 from services.store.ledger import Ledger
-from services.store.sql import find, listed
+from services.store.sql import listed
+from services.store.statement import Statement
 from services.store.tables import work
 
-_DONE = (
+_DONE = Statement(
     update(work)
     .where(
         work.c.event_id.in_(listed("ids")),
@@ -37,7 +38,7 @@ def done(
     Locks the events. Call `ledger.settle()` afterwards.
     """
     known = ledger.lock(event_ids)
-    ended = {row[0] for row in find(connection, _DONE, sorted(known), of_stage=stage, now=now, why=cause)}
+    ended = {row[0] for row in _DONE.find(connection, sorted(known), of_stage=stage, now=now, why=cause)}
     for event_id in ended:
         ledger.work(event_id, stage, WorkState.WAITING, WorkState.DONE)
     outbox_rows.close(connection, stage, sorted(ended))

@@ -119,9 +119,12 @@ class SqliteDatabase(Database):
                 connection = self._read_engine.connect()
                 self._reading.connection = connection
                 self._open_readers.append(connection)
+            raw = _driver(connection)
+            raw.execute("BEGIN")
             try:
                 return query(connection)
             finally:
+                raw.rollback()
                 connection.rollback()
         except (DBAPIError, sqlite3.Error) as error:
             raise translate(error) from error
@@ -145,7 +148,7 @@ class SqliteDatabase(Database):
         job: _Job | None = first
         try:
             connection.begin()
-            raw: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+            raw = _driver(connection)
             until = monotonic() + GROUP_S
             while job is not None:
                 done.append(_unit(connection, raw, job))
@@ -186,10 +189,16 @@ def _unit(connection: Connection, raw: sqlite3.Connection, job: _Job) -> _Done:
     return _Done(job, result, None)
 
 
+def _driver(connection: Connection) -> sqlite3.Connection:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
+
+
 def _abandon(connection: Connection) -> None:
     try:
         connection.rollback()
-        raw: Any = connection.connection.driver_connection
+        raw = _driver(connection)
         if raw.in_transaction:
             raw.rollback()
     except (DBAPIError, sqlite3.Error):
@@ -250,6 +259,7 @@ def _engine(connect: Callable[[], sqlite3.Connection], *, begin: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def say_begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        if not _driver(connection).in_transaction:  # a reader began by itself
+            connection.exec_driver_sql(begin)
 
     return engine

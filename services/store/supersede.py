@@ -9,16 +9,19 @@ from schemas.event import EventType
 from schemas.jobs import SUPERSEDED
 from schemas.lifecycle import ArticleState
 from services.store.ledger import Ledger
-from services.store.sql import chunks, listed
+from services.store.sql import listed
+from services.store.statement import Statement
 from services.store.tables import delivery
 
 _OPEN = [WorkState.WAITING.value, WorkState.HELD.value]
-_CONCERNED = select(delivery.c.id, delivery.c.event_id, delivery.c.state, delivery.c.revision).where(
-    delivery.c.article_id == bindparam("article_id"),
-    delivery.c.state.in_(_OPEN),
-    delivery.c.type != EventType.RETRACTED.value,
+_CONCERNED = Statement(
+    select(delivery.c.id, delivery.c.event_id, delivery.c.state, delivery.c.revision).where(
+        delivery.c.article_id == bindparam("article_id"),
+        delivery.c.state.in_(_OPEN),
+        delivery.c.type != EventType.RETRACTED.value,
+    )
 )
-_END = (
+_END = Statement(
     update(delivery)
     .where(delivery.c.id.in_(listed("ids")), delivery.c.state.in_(_OPEN))
     .values(state=WorkState.DONE.value, cause=SUPERSEDED, finished_at=bindparam("now"), next_at=None)
@@ -36,16 +39,15 @@ def supersede(connection: Connection, ledger: Ledger, article_id: str, state: Ar
     """End the article's open deliveries that a retraction has overtaken. The caller holds the article's lock."""
     found = [
         row
-        for row in connection.execute(_CONCERNED, {"article_id": article_id})
+        for row in _CONCERNED.rows(connection, article_id=article_id)
         if is_superseded(state, EventType.UPDATED, row.revision)
     ]
     if not found:
         return
     ledger.lock(row.event_id for row in found)
     # Their events are locked now: what they stand at cannot change any more.
-    again = {row.id: row for row in connection.execute(_CONCERNED, {"article_id": article_id})}
+    again = {row.id: row for row in _CONCERNED.rows(connection, article_id=article_id)}
     ended = [again[row.id] for row in found if row.id in again]
-    for part in chunks(row.id for row in ended):
-        connection.execute(_END, {"ids": part, "now": now})
+    _END.over(connection, [row.id for row in ended], now=now)
     for row in ended:
         ledger.delivery(row.event_id, WorkState(row.state), WorkState.DONE)

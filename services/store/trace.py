@@ -13,14 +13,15 @@ from services.store.columns import storable
 from services.store.delivery_reads import of_article
 from services.store.feeds import carried_by
 from services.store.ledger import Counts
-from services.store.sql import find, listed
+from services.store.sql import listed
+from services.store.statement import Statement
 from services.store.tables import article, enrichment, event, outbox, work
 
 MOST = 1_000
 """Events and deliveries shown at most, the oldest."""
 
-_WORK = select(work).where(work.c.event_id.in_(listed("ids"))).order_by(work.c.since, work.c.stage)
-_MESSAGES = select(outbox).where(outbox.c.event_id.in_(listed("ids"))).order_by(outbox.c.id)
+_WORK = Statement(select(work).where(work.c.event_id.in_(listed("ids"))).order_by(work.c.since, work.c.stage))
+_MESSAGES = Statement(select(outbox).where(outbox.c.event_id.in_(listed("ids"))).order_by(outbox.c.id))
 
 
 def trace(connection: Connection, article_id: str) -> Trace | None:
@@ -34,11 +35,11 @@ def trace(connection: Connection, article_id: str) -> Trace | None:
     ).all()
     ids = [each.id for each in events]
     work_rows: dict[str, list[TraceWork]] = {}
-    for each in find(connection, _WORK, ids):
+    for each in _WORK.find(connection, ids):
         work_rows.setdefault(each.event_id, []).append(_work(each))
     messages: dict[str, list[TraceMessage]] = {}
-    for each in find(connection, _MESSAGES, ids):
-        messages.setdefault(each.event_id, []).append(TraceMessage.model_validate(dict(each._mapping)))  # noqa: SLF001
+    for each in _MESSAGES.find(connection, ids):
+        messages.setdefault(each.event_id, []).append(TraceMessage.model_validate(each._asdict()))
     made = {
         each.revision: each
         for each in connection.execute(select(enrichment).where(enrichment.c.article_id == article_id))

@@ -12,10 +12,11 @@ from schemas.topics import READS
 from services.store import outbox_rows
 from services.store.database import Database
 from services.store.ledger import Ledger, differences
-from services.store.sql import find, listed
+from services.store.sql import listed
+from services.store.statement import Statement
 from services.store.tables import dead_letter, event, outbox, work
 
-_FIND = (
+_FIND = Statement(
     select(work.c.event_id, event.c.article_id, work.c.state)
     .join(event, event.c.id == work.c.event_id)
     .where(
@@ -24,12 +25,12 @@ _FIND = (
         work.c.state.in_([WorkState.WAITING.value, WorkState.HELD.value]),
     )
 )
-_END = (
+_END = Statement(
     update(work)
     .where(work.c.event_id == bindparam("of_event"), work.c.stage == bindparam("of_stage"))
     .values(state=WorkState.DEAD.value, cause=bindparam("why"), finished_at=bindparam("now"), not_before=None)
 )
-_LATER = (
+_LATER = Statement(
     update(work)
     .where(
         work.c.event_id == bindparam("of_event"),
@@ -38,7 +39,7 @@ _LATER = (
     )
     .values(tries=work.c.tries + 1, cause=bindparam("why"), not_before=bindparam("later"))
 )
-_PUT_BACK = (
+_PUT_BACK = Statement(
     update(outbox)
     .where(and_(outbox.c.event_id == bindparam("of_event"), outbox.c.stream == bindparam("of_stream")))
     .values(entry_id=None, added_at=None, due_at=bindparam("later"))
@@ -61,15 +62,15 @@ class Work:
             ledger = Ledger(connection)
             waiting = [
                 row.event_id
-                for row in find(connection, _FIND, sorted(ledger.lock(event_ids)), of_stage=stage)
+                for row in _FIND.find(connection, sorted(ledger.lock(event_ids)), of_stage=stage)
                 if row.state == WorkState.WAITING
             ]
             if not waiting:
                 return
             place = {"of_stage": stage, "of_stream": stream, "why": cause, "later": max(not_before, now)}
             rows = [place | {"of_event": event_id} for event_id in waiting]
-            connection.execute(_LATER, rows)
-            connection.execute(_PUT_BACK, rows)
+            _LATER.many(connection, rows)
+            _PUT_BACK.many(connection, rows)
 
         await self._database.write(unit)
 
@@ -106,7 +107,7 @@ def _bury(
     connection: Connection, ledger: Ledger, stage: str, dead: Sequence[DeadLetter], now: datetime
 ) -> list[dict[str, Any]]:
     by_event = {each.event_id: each for each in dead if each.event_id is not None}
-    found: list[Row[Any]] = find(connection, _FIND, sorted(by_event), of_stage=stage)
+    found: list[Row[Any]] = _FIND.find(connection, sorted(by_event), of_stage=stage)
     open_work = {row.event_id: row for row in found}
     if not open_work:
         return []
@@ -114,7 +115,7 @@ def _bury(
         {"of_event": event_id, "of_stage": stage, "why": by_event[event_id].cause, "now": now}
         for event_id in sorted(open_work)
     ]
-    connection.execute(_END, rows)
+    _END.many(connection, rows)
     for event_id, row in open_work.items():
         ledger.work(event_id, stage, WorkState(row.state), WorkState.DEAD)
     if stage in READS:
