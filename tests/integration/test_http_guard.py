@@ -35,6 +35,10 @@ async def spoken(api: Api, *parts: bytes) -> bytes:
         writer.close()
 
 
+def kept_in(directory: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in directory.iterdir())
+
+
 def head(*lines: str, key: str = ADMIN) -> bytes:
     return "\r\n".join(
         ["POST /v1/articles HTTP/1.1", "Host: x", f"Authorization: Bearer {key}", *lines, "", ""]
@@ -88,7 +92,7 @@ async def test_the_store_holds_no_key(api: Api, tmp_path: Path) -> None:
     assert (await api.call("POST", "/v1/articles", {"id": "a", "title": "t"}, key=made["key"])).status == 201
     listed = (await api.call("GET", "/v1/keys")).raw
     assert made["key"].encode() not in listed
-    kept = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    kept = kept_in(tmp_path)
     assert made["id"].encode() in kept
     assert made["key"].encode() not in kept
     assert made["key"][-38:].encode() not in kept
