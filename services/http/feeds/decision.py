@@ -65,6 +65,9 @@ def decide(asked: Asked, document: Document, now: datetime, max_age_s: int) -> A
         ),
         (b"vary", b"Accept-Encoding"),
         (b"link", f'<{document.self_url}>; rel="self"'.encode()),
+        # On the 304 too: a cache takes its headers over into what it stores (RFC 9111 §3.2).
+        (b"x-content-type-options", b"nosniff"),
+        (b"content-security-policy", b"sandbox; default-src 'none'"),
     ]
     if _unchanged(asked, document, chosen, changed, now):
         return Answer(304, shared, b"")  # §15.4.5: no body, no representation headers beyond these
@@ -73,8 +76,6 @@ def decide(asked: Asked, document: Document, now: datetime, max_age_s: int) -> A
         (b"content-type", kind.encode()),
         (b"content-length", b"%d" % len(chosen.data)),
         *shared,
-        (b"x-content-type-options", b"nosniff"),
-        (b"content-security-policy", b"sandbox; default-src 'none'"),
     ]
     if gzipped:
         headers.append((b"content-encoding", b"gzip"))
