@@ -50,9 +50,9 @@ def demo(
 
     A small newsroom in many languages, partners good and bad, and readers. Ctrl-C stops it cleanly.
     """
-    from services.demo import run as run_demo
+    from services.cli import demo as module
 
-    run_demo(load_settings(), keep=keep, seconds=seconds)
+    module.demo(load_settings(), keep, seconds)
 
 
 def bench(

@@ -13,10 +13,10 @@ import signal
 import socket
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
@@ -36,6 +36,7 @@ log = structlog.stdlib.get_logger("wireroom")
 STOP_WITHIN_S = 18.0  # P7 promises 20
 
 Announce = Callable[["Running"], Awaitable[None]]
+Beside = Callable[["Running"], AbstractAsyncContextManager[None]]
 
 
 @dataclass(kw_only=True)
@@ -82,27 +83,37 @@ def new_id() -> str:
     return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
 
 
-def run_until_signalled(settings: Settings, stages: frozenset[str], data: DataDir, announce: Announce) -> None:
-    """Serve until SIGTERM or SIGINT; a second signal ends at once."""
+def run_until_signalled(
+    settings: Settings,
+    stages: frozenset[str],
+    data: DataDir,
+    announce: Announce,
+    *,
+    beside: Beside | None = None,
+    logs: TextIO | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT; a second signal ends at once. `beside` runs while the service does."""
     import uvloop
 
     from services.cli.logs import set_up_logs
 
-    set_up_logs(settings.log_format, settings.log_level)
+    set_up_logs(settings.log_format, settings.log_level, logs)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, stages, data, announce))
+        runner.run(_serve(settings, stages, data, announce, beside))
 
 
-async def _serve(settings: Settings, stages: frozenset[str], data: DataDir, announce: Announce) -> None:
+async def _serve(
+    settings: Settings, stages: frozenset[str], data: DataDir, announce: Announce, beside: Beside | None
+) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for which in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(which, _stop, stopping)
     async with assembled(settings, stages, data) as running:
         running.stopping = stopping
-        loop.slow_callback_duration = 0.02
         await announce(running)
-        await stopping.wait()
+        async with beside(running) if beside else nullcontext():
+            await stopping.wait()
         log.info("stopping")
 
 
@@ -121,7 +132,7 @@ async def assembled(settings: Settings, stages: frozenset[str], data: DataDir) -
         sock = _socket(settings, stages)
         if sock is not None:
             stack.callback(sock.close)
-        pool = await _pool(stack, settings, stages)
+        pool, warm = _pool(stack, settings, stages)
         redis_url, address, notices = await _redis(stack, settings, data)
         store = await _store(stack, settings, data, stages)
         bus = _bus(redis_url, alone=settings.redis_url is None)
@@ -146,6 +157,8 @@ async def assembled(settings: Settings, stages: frozenset[str], data: DataDir) -
         running.keep(sampler.run(), "sampler")
         if stages - {"http", "observe"}:
             running.keep(sweeper.run(), "sweeper")
+        if warm is not None:
+            await warm
         await start_stages(stack, running)
         if sock is not None:
             await start_http(stack, running, sock)
@@ -183,13 +196,15 @@ def _base_url(settings: Settings, sock: socket.socket | None) -> str:
     return f"http://{host}:{sock.getsockname()[1]}"
 
 
-async def _pool(stack: AsyncExitStack, settings: Settings, stages: frozenset[str]) -> Pool | None:
+def _pool(
+    stack: AsyncExitStack, settings: Settings, stages: frozenset[str]
+) -> tuple[Pool | None, asyncio.Task[None] | None]:
+    """Start the pool's processes; they get ready while the rest starts."""
     if not stages & {"enrich", "syndicate"}:
-        return None
+        return None, None
     pool = Pool(settings.enrich_workers or max(2, os.cpu_count() or 2))
-    await asyncio.to_thread(pool.start)
     stack.push_async_callback(asyncio.to_thread, pool.stop)
-    return pool
+    return pool, asyncio.create_task(asyncio.to_thread(pool.start))
 
 
 async def _redis(stack: AsyncExitStack, settings: Settings, data: DataDir) -> tuple[str, str, list[str]]:

@@ -19,6 +19,7 @@ class Receiver:
     name: str
     manner: Callable[[], Awaitable[int | None]]
     check: Check | None = None
+    filter: dict[str, list[str]] = field(default_factory=dict)
     received: int = 0
     refused: int = 0
     forged: int = 0
@@ -79,4 +80,9 @@ def partners(rng: Random) -> list[Receiver]:
     async def broken() -> int:
         return 500
 
-    return [Receiver("good", good), Receiver("slow", slow), Receiver("flaky", flaky), Receiver("broken", broken)]
+    return [
+        Receiver("good", good),
+        Receiver("slow", slow),
+        Receiver("flaky", flaky),
+        Receiver("broken", broken, filter={"language": ["fr"]}),
+    ]

@@ -78,9 +78,8 @@ class Traffic:
             _, subscriber = await asyncio.to_thread(
                 self._api.call, "POST", "/v1/subscribers", {"name": f"Partner {partner.name}"}
             )
-            status, answer = await asyncio.to_thread(
-                self._api.call, "POST", "/v1/webhooks", {"url": url, "subscriber": (subscriber or {}).get("id")}
-            )
+            order = {"url": url, "subscriber": (subscriber or {}).get("id"), "filter": partner.filter}
+            status, answer = await asyncio.to_thread(self._api.call, "POST", "/v1/webhooks", order)
             if status != 201:
                 msg = f"the service refused the demo's webhook {url}: {status} {answer}"
                 raise RuntimeError(msg)
@@ -115,6 +114,11 @@ class Traffic:
             status, _ = await asyncio.to_thread(self._api.call, "POST", "/v1/articles", action.article)
         self.acts[action.kind] = self.acts.get(action.kind, 0) + 1
         self.refused += status not in (200, 201)
+
+    def feed_has_items(self) -> bool:
+        """Say whether the feed of all stories shows one (blocking)."""
+        _, feed = self._api.call("GET", "/feeds/all.json")
+        return bool(feed and feed.get("items"))
 
     def line(self, stats: dict[str, Any]) -> str:
         """Return the live status line: P4's sum, the newsroom, the partners and the readers."""
