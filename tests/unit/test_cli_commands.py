@@ -115,6 +115,39 @@ def test_options_of_pages_are_refused_for_json(
     assert not service.requests
 
 
+PAGE_TEXT = """La Gazette du Nord
+Accueil > Actualités
+Le pont rouvre après deux ans de travaux
+
+Le pont rouvre après deux ans de travaux
+
+Les premiers bus l’ont traversé à l’aube, sous les applaudissements de quelques « lève-tôt » venus de toute la ville.
+
+La mairie promet que les travaux de la seconde rive commenceront au printemps, dès que le budget sera voté.
+"""
+PAGE_HTML = """<!DOCTYPE html><html lang="fr"><head><title>Le pont rouvre – La Gazette</title></head><body><article>
+<h1>Le pont rouvre</h1><p>Les premiers bus l’ont traversé à l’aube, sous les applaudissements de la ville.</p></article>"""
+
+
+@pytest.mark.parametrize(("name", "page"), [("page.txt", PAGE_TEXT), ("page.html", PAGE_HTML)])
+def test_a_page_becomes_an_article_with_what_was_stated_and_nothing_invented(
+    service: Recorder, tmp_path: Path, name: str, page: str
+) -> None:
+    service.answers["POST /v1/articles"] = (201, RECEIPT)
+    saved = file(tmp_path, name, page)
+    assert run(["publish", saved]) == 0
+    assert run(["publish", saved]) == 0
+    stated = ["--id", "pont", "--url", "https://gazette.example/pont", "--published-at", "2026-03-01T09:30:00+01:00"]
+    assert run(["publish", saved, *stated]) == 0
+    bare, again, told = (request.json for request in service.requests)
+    assert bare == again
+    assert bare["id"].startswith("urn:uuid:")
+    assert not {"url", "published_at", "revision"} & bare.keys()
+    assert bare["title"].startswith("Le pont rouvre")
+    assert (told["id"], told["url"]) == ("pont", "https://gazette.example/pont")
+    assert told["published_at"] == "2026-03-01T09:30:00+01:00"
+
+
 def test_retract_says_why(service: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
     service.answers["DELETE /v1/articles/a%2F1"] = (200, {**RECEIPT, "id": "a/1", "revision": 2})
     assert run(["retract", "a/1", "--reason", "nom erroné", "--takedown", "--json"]) == 0
