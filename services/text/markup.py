@@ -92,7 +92,7 @@ _ANY_TAG = re.compile(r"""</?([a-zA-Z][^\s/><]*+)(?>[^<>"']|"[^"<]*+"|'[^'<]*+')
 def without_markup(html: str) -> str:
     """Return the text of HTML that must not be parsed, paragraphs parted by an empty line. Never markup again: escape it."""
     html = _STRIP.sub(" ", html)
-    parted = _ANY_TAG.sub(lambda tag: " " if (tag[1] or "").lower() in _INLINE else "\n\n", html)
+    parted = _ANY_TAG.sub(lambda tag: "" if (tag[1] or "").lower() in _INLINE else "\n\n", html)
     return re.sub(r"\s*\n\s*\n\s*", "\n\n", unescape(parted)).strip()
 
 

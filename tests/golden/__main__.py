@@ -2,6 +2,6 @@
 
 import sys
 
-from tests.golden.pinned import rewrite
+from tests.golden import pages, pinned
 
-sys.stdout.write(f"{rewrite()} golden files written\n")
+sys.stdout.write(f"{pinned.rewrite() + pages.rewrite()} golden files written\n")

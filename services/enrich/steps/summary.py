@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from services.enrich.draft import Draft
 from services.enrich.steps.step import Step
+from services.text.lines import is_long
 from services.text.tokens import is_cjk
 
 LONGEST = 320  # characters
@@ -34,6 +35,8 @@ def run(draft: Draft) -> Draft:
 
 def _lead(groups: list[list[str]]) -> str:
     """Two sentences from the top, without dateline; an opening quotation is skipped, as it says nothing yet."""
+    prose = [group for group in groups if is_long(group[0])]  # a byline, a date or a credit is no lead
+    groups = prose or groups
     while len(groups) > 1 and groups[0][0].startswith(_QUOTES) and not groups[1][0].startswith(_QUOTES):
         groups = groups[1:]
     taken = ""
