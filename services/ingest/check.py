@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
+from xxhash import xxh3_128_hexdigest
 
 from schemas.article import MAX_HTML, Article, Author, Enclosure, Image, Instant, Retraction, Source
 from schemas.event import EventType
@@ -67,9 +68,13 @@ def submission_of(draft: Draft, origin: Origin, event_key: str | None = None) ->
 
 
 def content_hash(subject: Article | Retraction) -> str:
-    """SHA-256 over all it says but its revision, as canonical JSON: key order and zones do not matter."""
+    """Hash all it says but its revision, as canonical JSON: key order and zones do not matter.
+
+    XXH3-128 tells contents apart and is no defence: who could forge one may publish anyway. hashlib gives
+    up the interpreter's lock for anything above 2 KB and then waits for it, 0.6 ms under load.
+    """
     said = subject.model_dump(mode="json", exclude={"revision"}, exclude_defaults=True)
-    return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return xxh3_128_hexdigest(json.dumps(said, sort_keys=True, separators=(",", ":")).encode())
 
 
 def _event_key(draft: Draft, origin: Origin) -> str | None:
