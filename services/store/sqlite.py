@@ -17,7 +17,7 @@ from time import monotonic
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event
+from sqlalchemy import Connection, Engine, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from services.store.database import Database
@@ -79,8 +79,8 @@ class SqliteDatabase(Database):
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-read")
         self._reading = threading.local()
         self._open_readers: list[Connection] = []
-        self._read_engine = _engine(partial(_connect, path, readonly=True), begin="BEGIN")
-        self._write_engine = _engine(partial(_connect, path, readonly=False), begin="BEGIN IMMEDIATE")
+        self._read_engine = _engine(partial(_connect, path, readonly=True))
+        self._write_engine = _engine(partial(_connect, path, readonly=False))
 
     async def write(self, unit: Callable[[Connection], T]) -> T:
         """Queue a unit for the writer; ends after the group's commit is on disk."""
@@ -147,15 +147,15 @@ class SqliteDatabase(Database):
         done: list[_Done] = []
         job: _Job | None = first
         try:
-            connection.begin()
             raw = _driver(connection)
+            raw.execute("BEGIN IMMEDIATE")
             until = monotonic() + GROUP_S
             while job is not None:
                 done.append(_unit(connection, raw, job))
                 if not raw.in_transaction:  # SQLite rolled all of it back by itself (full disk, I/O error)
                     raise done[-1].error or StoreUnavailable("the transaction ended early")  # noqa: TRY301
                 job = self._next() if len(done) < GROUP_UNITS and monotonic() < until else None
-            connection.commit()
+            _commit(connection, raw)
         except BaseException as error:  # noqa: BLE001 the writer survives whatever a group died of
             _abandon(connection)
             lost = translate(error)
@@ -193,6 +193,12 @@ def _driver(connection: Connection) -> sqlite3.Connection:
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
     return driver
+
+
+def _commit(connection: Connection, raw: sqlite3.Connection) -> None:
+    if connection.in_transaction():  # some unit went through SQLAlchemy's own execution
+        connection.commit()
+    raw.commit()
 
 
 def _abandon(connection: Connection) -> None:
@@ -254,12 +260,6 @@ def _connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
     return connection
 
 
-def _engine(connect: Callable[[], sqlite3.Connection], *, begin: str) -> Engine:
-    engine = create_engine("sqlite+pysqlite://", creator=connect, poolclass=NullPool)
-
-    @event.listens_for(engine, "begin")
-    def say_begin(connection: Connection) -> None:
-        if not _driver(connection).in_transaction:  # a reader began by itself
-            connection.exec_driver_sql(begin)
-
-    return engine
+def _engine(connect: Callable[[], sqlite3.Connection]) -> Engine:
+    """Make an engine that never says BEGIN: reader and writer do, before any statement of theirs."""
+    return create_engine("sqlite+pysqlite://", creator=connect, poolclass=NullPool)

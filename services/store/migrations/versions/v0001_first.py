@@ -36,6 +36,7 @@ def _articles() -> None:
         sa.Column("value", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_meta")),
         sqlite_strict=True,
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "article",
@@ -56,6 +57,7 @@ def _articles() -> None:
         sa.Column("changed_at", WHOLE, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_article")),
         sqlite_strict=True,
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_article_changed", "article", ["changed_at", "id"], unique=False)
     op.create_table(
@@ -93,6 +95,7 @@ def _articles() -> None:
         sa.ForeignKeyConstraint(["article_id"], ["article.id"], name=op.f("fk_term_article_id")),
         sa.PrimaryKeyConstraint("kind", "slug", "article_id", name=op.f("pk_term")),
         sqlite_strict=True,
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_term_article", "term", ["article_id"], unique=False)
 
@@ -116,6 +119,7 @@ def _pipeline() -> None:
         sa.Column("dead", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_event")),
         sqlite_strict=True,
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_event_article", "event", ["article_id", "accepted_at"], unique=False)
     op.create_index("uq_event_event_key", "event", ["event_key"], unique=True)
@@ -132,6 +136,7 @@ def _pipeline() -> None:
         sa.ForeignKeyConstraint(["event_id"], ["event.id"], name=op.f("fk_work_event_id")),
         sa.PrimaryKeyConstraint("event_id", "stage", name=op.f("pk_work")),
         sqlite_strict=True,
+        sqlite_with_rowid=False,
     )
     op.create_index(
         "ix_work_waiting",
@@ -173,6 +178,7 @@ def _pipeline() -> None:
         sa.Column("value", WHOLE, nullable=False),
         sa.PrimaryKeyConstraint("name", "shard", name=op.f("pk_counter")),
         sqlite_strict=True,
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "dead_letter",
@@ -239,6 +245,7 @@ def _feeds() -> None:
         sa.Column("items", WHOLE, nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_feed")),
         sqlite_strict=True,
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_feed_changed", "feed", ["changed_at"], unique=False)
     op.create_table(
@@ -252,6 +259,7 @@ def _feeds() -> None:
         sa.ForeignKeyConstraint(["article_id"], ["article.id"], name=op.f("fk_membership_article_id")),
         sa.PrimaryKeyConstraint("feed", "article_id", name=op.f("pk_membership")),
         sqlite_strict=True,
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_membership_article", "membership", ["article_id"], unique=False)
     op.create_index(
@@ -273,6 +281,7 @@ def _partners() -> None:
         sa.Column("created_at", WHOLE, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subscriber")),
         sqlite_strict=True,
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "endpoint",
@@ -305,6 +314,7 @@ def _partners() -> None:
         sa.ForeignKeyConstraint(["endpoint_id"], ["endpoint.id"], name=op.f("fk_mailbox_endpoint_id")),
         sa.PrimaryKeyConstraint("endpoint_id", name=op.f("pk_mailbox")),
         sqlite_strict=True,
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_mailbox_due", "mailbox", ["due_at"], unique=False)
     op.create_table(
@@ -321,6 +331,7 @@ def _partners() -> None:
         sa.ForeignKeyConstraint(["subscriber_id"], ["subscriber.id"], name=op.f("fk_api_key_subscriber_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_key")),
         sqlite_strict=True,
+        sqlite_with_rowid=False,
     )
 
 
