@@ -19,7 +19,7 @@ from services.syndicate.formats.feedgen_adapter import (
     joined,
 )
 from services.syndicate.formats.media import media
-from services.syndicate.formats.text import as_html, line, rfc3339
+from services.syndicate.formats.text import as_html, line, rfc3339, xml_text
 
 _ATOM = "http://www.w3.org/2005/Atom"
 
@@ -57,7 +57,7 @@ def item_of(entry: Entry) -> Item:
         url=entry.url,
         summary=entry.summary,
         # An entry without a link needs content (§4.1.2); a bare headline is then all there is.
-        content=full_html(entry) or ("" if entry.url else as_html(entry.summary or entry.title)),
+        content=full_html(entry) or ("" if entry.url else as_html(xml_text(entry.summary) or line(entry.title))),
         published=entry.published,
         updated=entry.updated,
         # In each entry, not at feed level alone: readers show no byline otherwise.

@@ -63,7 +63,7 @@ def _story(entry: Entry) -> dict[str, Any]:
             }
         ),
         # Every item has content: a bare headline has an empty text.
-        **({} if html else {"content_text": xml_text(entry.summary or entry.title)}),
+        **({} if html else {"content_text": xml_text(entry.summary) or line(entry.title)}),
     }
 
 
