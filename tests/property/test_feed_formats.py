@@ -63,6 +63,15 @@ def _feedparsed(document: bytes, media_type: str) -> Any:
     return feedparser.parse(document, response_headers={"content-type": f"{media_type}; charset=utf-8"})
 
 
+def _as_feedparser_reads(text: str) -> str:
+    """Text that could be UTF-8 taken for Latin-1 is "repaired" by feedparser (mixin.py, pop)."""
+    text = text.strip()
+    try:
+        return text.encode("latin-1").decode()
+    except UnicodeError:
+        return text
+
+
 @settings(max_examples=150, deadline=None)
 @given(ENTRIES)
 def test_atom_comes_back_equal(entry: Entry) -> None:
@@ -83,7 +92,7 @@ def test_atom_comes_back_equal(entry: Entry) -> None:
     found = _feedparsed(document, "application/atom+xml")
     assert not found.bozo
     assert len(found.entries) == 2
-    assert found.entries[0].title == line(entry.title).strip()
+    assert found.entries[0].title == _as_feedparser_reads(line(entry.title))
 
 
 @settings(max_examples=150, deadline=None)
