@@ -133,7 +133,7 @@ class DeadLetters:
 
 
 def _record(row: Row[Any]) -> DeadLetterRecord:
-    return DeadLetterRecord.model_validate(dict(row._mapping))  # noqa: SLF001 SQLAlchemy's public name
+    return DeadLetterRecord.model_validate(row._asdict())
 
 
 def _retry(connection: Connection, ids: Sequence[int], now: datetime) -> Retried:
