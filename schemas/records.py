@@ -143,7 +143,7 @@ class OutboxStats(Record):
 
     rows: int = 0
     unadded: int = 0
-    oldest_at: datetime | None = None  # of those unadded
+    oldest_at: datetime | None = None  # since when the oldest of those unadded is due
 
 
 class DeadCount(Record):

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, case, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, delete, exists, func, or_, select, update
 
 from schemas.delivery import WorkState
 from schemas.event import EventType
 from schemas.jobs import OutboxRow
 from schemas.records import OutboxStats
-from schemas.topics import TOPICS
+from schemas.topics import ACCEPTED, ENRICHED
 from services.store.database import Database
 from services.store.ledger import Ledger
 from services.store.sql import chunks, listed
@@ -24,18 +24,26 @@ _DUE = Statement(
     .order_by(outbox.c.due_at, outbox.c.id)
     .limit(bindparam("most"))
 )
-_GROUPS = {name: topic.groups for name, topic in TOPICS.items()}
-_STAGES = sorted({stage for groups in _GROUPS.values() for stage in groups})
 _OVERDUE = Statement(
     select(*_COLUMNS)
-    .join(work, and_(work.c.event_id == outbox.c.event_id, work.c.state == WorkState.WAITING.value))
     .where(
         outbox.c.entry_id.is_not(None),
         outbox.c.added_at < bindparam("before"),
-        or_(*(and_(outbox.c.stream == name, work.c.stage.in_(groups)) for name, groups in _GROUPS.items() if groups)),
+        or_(
+            *(
+                exists(
+                    select(work.c.event_id).where(
+                        work.c.event_id == outbox.c.event_id,
+                        work.c.stage.in_(topic.groups),
+                        work.c.state == WorkState.WAITING.value,
+                        outbox.c.stream == topic.name,
+                    )
+                )
+                for topic in (ACCEPTED, ENRICHED)
+            )
+        ),
     )
-    .distinct()
-    .order_by(outbox.c.id)
+    .order_by(outbox.c.added_at, outbox.c.id)
     .limit(bindparam("most"))
 )
 _HELD = Statement(
@@ -95,12 +103,10 @@ _ADDED = Statement(
 )
 _SPENT = Statement(delete(outbox).where(outbox.c.id.in_(listed("ids")), outbox.c.event_id.is_(None)))
 _FORGET = update(outbox).values(entry_id=None, added_at=None)
-_UNADDED = and_(outbox.c.entry_id.is_(None), outbox.c.due_at <= bindparam("now"))
-_STATS = Statement(
-    select(
-        func.count(),
-        func.sum(case((_UNADDED, 1), else_=0)),
-        func.min(case((_UNADDED, outbox.c.created_at), else_=None)),
+_ROWS = Statement(select(func.count().label("rows")).select_from(outbox))
+_UNADDED = Statement(
+    select(func.count().label("rows"), func.min(outbox.c.due_at, type_=outbox.c.due_at.type).label("oldest")).where(
+        outbox.c.entry_id.is_(None), outbox.c.due_at <= bindparam("now")
     )
 )
 
@@ -169,8 +175,8 @@ class Outbox:
 
 def outbox_stats(connection: Connection, now: datetime) -> OutboxStats:
     """See `Outbox.stats`."""
-    rows, unadded, oldest = _STATS.one(connection, now=now)
-    return OutboxStats(rows=rows, unadded=int(unadded or 0), oldest_at=oldest)
+    unadded = _UNADDED.one(connection, now=now)
+    return OutboxStats(rows=_ROWS.one(connection).rows, unadded=unadded.rows, oldest_at=unadded.oldest)
 
 
 def _release(connection: Connection, falling: Sequence[Row[Any]], now: datetime) -> None:

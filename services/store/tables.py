@@ -334,6 +334,7 @@ Index(
     sqlite_where=_unclosed,
     postgresql_where=_unclosed,
 )
+Index("ix_dead_letter_delivery", dead_letter.c.delivery_id, sqlite_where=_unclosed, postgresql_where=_unclosed)
 Index("ix_dead_letter_event", dead_letter.c.event_id)
 
 api_key = _table(

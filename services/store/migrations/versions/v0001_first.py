@@ -197,6 +197,14 @@ def _pipeline() -> None:
         sqlite_autoincrement=True,
         sqlite_strict=True,
     )
+    op.create_index(
+        "ix_dead_letter_delivery",
+        "dead_letter",
+        ["delivery_id"],
+        unique=False,
+        sqlite_where=sa.text("closed IS NULL"),
+        postgresql_where=sa.text("closed IS NULL"),
+    )
     op.create_index("ix_dead_letter_event", "dead_letter", ["event_id"], unique=False)
     op.create_index(
         "ix_dead_letter_open",
