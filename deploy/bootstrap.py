@@ -133,14 +133,27 @@ def prune(home: Path, kind: str) -> None:
 
 
 def run(*command: str | Path, extra: dict[str, str] | None = None) -> bool:
-    """Run one tool from the checkout, its output to standard error; False if it failed or is none."""
+    """Run one tool from the checkout, its output to standard error; False if it failed or is none.
+
+    uv's list of what it installed ("+ name==version", sixty lines of it) is left out.
+    """
     env = {key: value for key, value in os.environ.items() if key not in {"VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH"}}
     try:
-        done = subprocess.run([str(part) for part in command], cwd=ROOT, env=env | (extra or {}), stdout=2, check=False)
+        with subprocess.Popen(
+            [str(part) for part in command],
+            cwd=ROOT,
+            env=env | (extra or {}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as tool:
+            for line in tool.stdout or ():
+                if not line.startswith(b" + "):
+                    sys.stderr.buffer.write(line)
+                    sys.stderr.flush()
     except OSError as fault:
         say(f"{command[0]}: {fault}")
         return False
-    return done.returncode == 0
+    return tool.returncode == 0
 
 
 def uv_settings(home: Path) -> dict[str, str]:
@@ -190,15 +203,24 @@ def own_uv(home: Path) -> Iterator[Path]:
             yield uv
 
 
+WHEELS = ("--no-deps", "--require-hashes", "--only-binary", ":all:")
 # feedgen comes as source alone: its build runs with the pinned setuptools of deploy/build.lock and nothing else.
-WHEELS = ("--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-binary", "feedgen")
+SOURCE = ("--no-binary", "feedgen")
 PIP = ("pip", "install", "--quiet", "--disable-pip-version-check", *WHEELS)
 
 
 def build(home: Path, env: Path, lock: Path) -> bool:
     """Install the lock into `env` by the first way that works."""
     settings = uv_settings(home)
-    installer = ("pip", "install", *WHEELS, "--build-constraints", ROOT / "deploy" / "build.lock", "--compile-bytecode")
+    installer = (
+        "pip",
+        "install",
+        *WHEELS,
+        *SOURCE,
+        "--build-constraints",
+        ROOT / "deploy" / "build.lock",
+        "--compile-bytecode",
+    )
     found = shutil.which("uv")
 
     def tools() -> Iterator[Path]:
@@ -225,7 +247,7 @@ def by_pip(env: Path, lock: Path) -> bool:
         pip = (PYTHON, "-I", "-m", "pip", "--python", python_of(env), *PIP[1:])
         if not run(PYTHON, "-I", "-m", "venv", "--without-pip", env):
             return False
-    steps = (("-r", ROOT / "deploy" / "build.lock"), ("--no-build-isolation", "--use-pep517", "-r", lock))
+    steps = (("-r", ROOT / "deploy" / "build.lock"), (*SOURCE, "--no-build-isolation", "--use-pep517", "-r", lock))
     return all(run(*pip, *step, extra=PIP_SETTINGS) for step in steps)
 
 
