@@ -14,6 +14,7 @@ NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 QUICK = Timings(
     poll_s=0.05,
+    answer_s=1.0,
     watchdog_s=0.01,
     watchdog_max_s=0.05,
     observe_s=0.02,

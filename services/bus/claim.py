@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import structlog
 
 from services.bus.entry import Entry, read_entry
-from services.bus.ids import text
+from services.bus.ids import id_key, text
 from services.bus.link import Info, Link
 from services.bus.settle import Settler
 from services.bus.timings import DELIVERY_CAP, Timings
@@ -58,7 +58,9 @@ class Claimer:
         """Tell the others that what we hold is under way. Raises BusUnavailable."""
         if not self._settler.held:
             return
-        ours = {text(row["message_id"]) for row in await self._pending(idle_ms=None, consumer=self._consumer)}
+        held = sorted(self._settler.held, key=id_key)
+        rows = await self._pending(idle_ms=None, consumer=self._consumer, start=held[0], end=held[-1])
+        ours = {text(row["message_id"]) for row in rows}
         # Only what is still ours: while we were frozen another may have taken over, rightly.
         if ids := sorted(ours & self._settler.held):
             redis = self._link.redis
@@ -95,10 +97,12 @@ class Claimer:
         found = {text(row["message_id"]): row for row in (*rows, *orphans)}
         return [row for entry_id, row in found.items() if entry_id not in self._settler.held]
 
-    async def _pending(self, *, idle_ms: int | None, consumer: str | None, start: str = "-") -> list[Info]:
+    async def _pending(
+        self, *, idle_ms: int | None, consumer: str | None, start: str = "-", end: str = "+"
+    ) -> list[Info]:
         return await self._link.call(
             self._link.redis.xpending_range,
-            self._stream, self._group, min=start, max="+", count=_LOOK, consumername=consumer, idle=idle_ms,
+            self._stream, self._group, min=start, max=end, count=_LOOK, consumername=consumer, idle=idle_ms,
         )  # fmt: skip
 
     async def _claim_and_settle(self, rows: Sequence[Info]) -> None:

@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import structlog
 
@@ -21,6 +20,7 @@ from faststream.redis.message import FAKE_CONSUMER, RedisBatchStreamMessage
 from faststream.redis.parser import MessageFormat
 
 from schemas.topics import Topic
+from services.bus.address import resp2
 from services.bus.tasks import end
 
 log = structlog.stdlib.get_logger("wireroom.bus")
@@ -98,7 +98,7 @@ class Framework:
         # A blocked connection per subscriber beside those that publish; the default of 100 hides leaks.
         self._asked: dict[tuple[str, str], float] = {}
         self._broker = RedisBroker(
-            _resp2(url),
+            resp2(url),
             message_format=Plain,
             logger=_Logger(),
             log_level=10,  # of its two lines per message: below what our logger lets through
@@ -163,18 +163,8 @@ class Framework:
             await self._broker.publish(payload, stream=stream, pipeline=pipeline)
 
     async def close(self) -> None:
-        """Stop what still reads and close the connections."""
-        await self._broker.stop()
-
-
-def _resp2(url: str) -> str:
-    """Return the URL with RESP2 asked for: the client's own default has become RESP3."""
-    parts = urlsplit(url)
-    options = [(key, value) for key, value in parse_qsl(parts.query) if key != "protocol"]
-    query = urlencode([*options, ("protocol", "2")])
-    # urlunsplit would turn unix:///path into unix:/path
-    return (
-        f"{parts.scheme}://{parts.netloc}{parts.path}?{query}"
-        if parts.scheme == "unix"
-        else urlunsplit(parts._replace(query=query))
-    )
+        """Stop what still reads and close the connections. Raises nothing: all that matters is done by now."""
+        try:
+            await self._broker.stop()
+        except Exception as error:  # noqa: BLE001
+            log.warning("bus.close_failed", error=f"{type(error).__name__}: {error}")

@@ -9,6 +9,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from services.bus.address import resp2
 from services.bus.ids import text
 from services.bus.ports import BusUnavailable
 
@@ -30,16 +31,14 @@ def translated() -> Generator[None]:
 class Link:
     """A pool of connections and the few commands that the bus needs, each raising BusUnavailable."""
 
-    def __init__(self, url: str, *, connections: int = 32) -> None:
-        # RESP2: the framework's subscribers lose entries on RESP3 replies, and one dialect is enough.
+    def __init__(self, url: str, *, connections: int = 32, answer_s: float = 5.0) -> None:
         # No retries inside: every loop here has its own pace, and a publish falls back to the outbox.
         pool = BlockingConnectionPool.from_url(
-            url,
-            protocol=2,
+            resp2(url),
             max_connections=connections,
-            timeout=5,
+            timeout=answer_s,
             retry=Retry(NoBackoff(), 0),
-            socket_timeout=5,
+            socket_timeout=answer_s,
             socket_connect_timeout=3,
         )
         self.redis: Any = Redis.from_pool(pool)

@@ -235,21 +235,27 @@ class MemoryBus:
     async def _follow(self, topic: Topic, handler: Handler) -> None:
         position, epoch = self._newest(topic), 0
         while True:
-            if self.backend.away:
-                epoch = 0
-            elif epoch != self.backend.epoch:
-                position, epoch = self._newest(topic), self.backend.epoch
-                await handler(Batch(topic.name, "", (), self._clock(), gap=True))
-            else:
-                found = self.backend.stream(topic.name).entries
-                fresh = [read_entry(one, fields) for one, fields in found.items() if id_key(one)[0] > position]
-                if fresh:
+            try:
+                if self.backend.away:
+                    epoch = 0
+                elif epoch != self.backend.epoch:
+                    position, epoch = self._newest(topic), self.backend.epoch
+                    await handler(Batch(topic.name, "", (), self._clock(), gap=True))
+                elif fresh := self._after(topic, position):
                     position = id_key(fresh[-1].id)[0]
                     await handler(Batch(topic.name, "", fresh, self._clock()))
+            except Exception:  # noqa: BLE001 - as on Redis: what it missed it asks SQL for
+                epoch = 0
+                await asyncio.sleep(self.timings.retry_pause(1))
+                continue
             async with self.backend.changed:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self.timings.poll_s):
                         await self.backend.changed.wait()
+
+    def _after(self, topic: Topic, position: int) -> list[Entry]:
+        found = self.backend.stream(topic.name).entries
+        return [read_entry(one, fields) for one, fields in found.items() if id_key(one)[0] > position]
 
     def _newest(self, topic: Topic) -> int:
         if self.backend.away:

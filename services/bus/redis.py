@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 log = structlog.stdlib.get_logger("wireroom.bus")
 
+_PATIENCE_S = 0.25
 EPOCH_KEY = "wireroom:epoch"
 
 
@@ -74,7 +75,7 @@ class RedisBus:
         self._timings = timings or Timings()
         self._stream_limit = stream_limit
         self._memory_limit = memory_limit
-        self._link = Link(url)
+        self._link = Link(url, answer_s=self._timings.answer_s)
         self._observer = Observer(self._link)
         self._trimmer = Trimmer(self._link, self._timings)
         self._subscriptions: list[Subscription] = []
@@ -84,6 +85,7 @@ class RedisBus:
         self._loading = asyncio.Lock()
         self._seen = ServerStats(reachable=False)
         self._run_id: str | None = None
+        self._away = False
 
     def subscribe(self, topic: Topic, group: str, handler: Handler) -> None:
         """See Bus."""
@@ -143,6 +145,9 @@ class RedisBus:
         if not payloads:
             return []
         self._refuse_when_full(stream)
+        if self._away:
+            # A server that hangs would hold the caller for the whole socket timeout.
+            await self._answers_at_once()
         framework = await self._load_framework()
         pipeline = self._link.redis.pipeline(transaction=False)
         await framework.publish(stream, payloads, pipeline)
@@ -200,6 +205,13 @@ class RedisBus:
             raise LookupError(f"no group {group} is read here")
         return found
 
+    async def _answers_at_once(self) -> None:
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await self._link.call(self._link.redis.ping)
+        except TimeoutError as error:
+            raise BusUnavailable("the server does not answer") from error
+
     def _refuse_when_full(self, stream: str) -> None:
         seen = self._seen
         if seen.lengths and seen.lengths.get(stream, 0) > self._stream_limit:
@@ -246,6 +258,7 @@ class RedisBus:
         """Note the server's condition; a server that is another one than before starts every reader anew."""
         before, known = self._seen, self._run_id
         self._seen, run_id = await self._observer.server(tuple(TOPICS))
+        self._away = not self._seen.reachable
         if self._seen.reachable != before.reachable:
             log.log(20 if self._seen.reachable else 30, "bus.server", reachable=self._seen.reachable)
         if run_id is None:

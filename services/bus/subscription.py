@@ -96,7 +96,9 @@ class Subscription:
         async with self._guard:
             if self._paused or self._stopped or self._reading is None:
                 return
-            if self._reading.alive and not self._restart.is_set():
+            # A reader that is busy is not asleep after a lost connection; its handler must not be cancelled.
+            if self._reading.alive and (self._settler.held or not self._restart.is_set()):
+                self._restart.clear()
                 return
             why = self._reading.why_dead()
             self._restart.clear()
@@ -116,6 +118,7 @@ class Subscription:
     async def pause(self) -> None:
         """Stop reading and hand back what is held."""
         self._paused = True
+        self._started = False
         await self._halt()
         with suppress(BusUnavailable):
             await self.claimer.hand_back()

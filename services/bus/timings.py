@@ -7,6 +7,7 @@ class Timings(NamedTuple):
     """All waits of the bus in one place."""
 
     poll_s: float = 1.0  # one blocking read; it wakes at once when something is added
+    answer_s: float = 5.0  # what Redis may take for an answer; longer than poll_s
     watchdog_s: float = 0.2  # between looks at the subscribers
     watchdog_max_s: float = 5.0  # between restarts that keep failing
     observe_s: float = 1.0  # between trims and looks at the server

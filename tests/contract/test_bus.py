@@ -226,6 +226,7 @@ async def test_a_paused_group_reads_nothing_until_it_is_resumed(place: Place, ru
     assert [health.paused for health in bus.health()] == [True, False]
     await bus.resume("syndicate")
     await eventually(lambda: one.bodies == bodies(2))
+    assert [(health.paused, health.restarts) for health in bus.health()] == [(False, 0), (False, 0)]
     with pytest.raises(LookupError):
         await bus.pause("nobody")
 
@@ -279,6 +280,25 @@ async def test_a_tail_gets_what_comes_after_it_began_and_is_told_of_gaps(place: 
     await eventually(lambda: len(got) > 2 and got[2].gap)
     await bus.publish(FEED_UPDATED.name, [b'{"feed":"all","version":3}'])
     await eventually(lambda: got[-1].entries and got[-1].entries[0].data == b'{"feed":"all","version":3}')
+
+
+async def test_a_tail_whose_handler_fails_is_told_of_a_gap_and_goes_on(place: Place, running: Running) -> None:
+    bus = place.bus()
+    got: list[Batch] = []
+
+    async def follow(batch: Batch) -> None:
+        got.append(batch)
+        if any(entry.data == b'{"bad":1}' for entry in batch.entries):
+            raise ValueError("bad")
+
+    bus.tail(FEED_UPDATED, follow)
+    await running.start(bus)
+    await eventually(lambda: len(got) == 1)
+    await bus.publish(FEED_UPDATED.name, [b'{"bad":1}'])
+    await eventually(lambda: len(got) == 3)
+    assert [batch.gap for batch in got] == [True, False, True]
+    await bus.publish(FEED_UPDATED.name, [b'{"good":1}'])
+    await eventually(lambda: [entry.data for entry in got[-1].entries] == [b'{"good":1}'])
 
 
 async def test_a_foreign_entry_is_read_and_an_unreadable_one_harms_no_neighbour(place: Place, running: Running) -> None:

@@ -4,13 +4,14 @@
 not repeated here. On Redis and on Valkey.
 """
 
+import time
 from collections.abc import AsyncGenerator, Generator
 from typing import Any
 
 import pytest
 
 from schemas.topics import ACCEPTED, INBOX, TOPICS
-from services.bus import StreamFull, Timings
+from services.bus import BusUnavailable, StreamFull, Timings
 from services.bus.redis import RedisBus
 from tests.buses import QUICK, OnServer, Seen, clock, eventually
 from tests.servers_redis import RedisServer
@@ -178,7 +179,7 @@ async def test_l15_one_read_takes_no_more_than_a_batch_of_a_long_backlog(bus: Re
 
 
 def test_l16_a_blocking_read_ends_before_the_socket_times_out() -> None:
-    assert Timings().poll_s < 5.0
+    assert Timings().poll_s < Timings().answer_s <= 5.0
 
 
 async def test_l17_an_address_that_asks_for_resp3_is_read_all_the_same(
@@ -322,3 +323,43 @@ async def test_a_lag_that_redis_does_not_know_is_unknown_and_not_0(bus: RedisBus
     assert row.undelivered is None
     assert (row.oldest_undelivered_s or 0) >= 0
     assert row.pending == 1
+
+
+async def test_a_server_that_hangs_holds_no_publisher_for_long(own_redis: RedisServer) -> None:
+    bus = OnServer(own_redis).bus()
+    await bus.start()
+    try:
+        assert await bus.publish(STREAM, [b"{}"])
+        own_redis.freeze()
+        await eventually(lambda: bus._away, within_s=15.0)
+        began = time.monotonic()
+        with pytest.raises(BusUnavailable):
+            await bus.publish(STREAM, [b"{}"])
+        assert time.monotonic() - began < 2
+        own_redis.thaw()
+        assert await bus.publish(STREAM, [b"{}"])
+    finally:
+        own_redis.thaw()
+        await bus.stop()
+
+
+async def test_a_restart_of_redis_cancels_no_running_handler(own_redis: RedisServer) -> None:
+    seen = Seen()
+    seen.gate.clear()
+    bus = OnServer(own_redis).bus()
+    bus.subscribe(ACCEPTED, GROUP, seen.handle)
+    await bus.start()
+    try:
+        await bus.publish(STREAM, [b"{}"])
+        await eventually(lambda: seen.batches)
+        run_id = bus._run_id
+        own_redis.restart()
+        await eventually(lambda: bus._run_id != run_id)
+        with own_redis.client() as redis:
+            await passed(redis, 2 * QUICK.grace_s)
+        seen.gate.set()
+        await eventually(lambda: len(seen.settled) == 1)
+        await bus.publish(STREAM, [b"{}"])
+        await eventually(lambda: len(seen.settled) == 2)
+    finally:
+        await bus.stop()
