@@ -109,6 +109,7 @@ def set_up_logs(log_format: str, log_level: str, stream: TextIO | None = None) -
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _without_colours,
                 structlog.processors.format_exc_info,
                 _mask,
                 *(_readable(colors=target.isatty()) if readable else [_as_json]),
@@ -131,6 +132,11 @@ def set_up_logs(log_format: str, log_level: str, stream: TextIO | None = None) -
 def masked(text: str) -> str:
     """Replace what looks like a secret: keys, webhook secrets, bearer tokens, passwords in URLs."""
     return _SECRETS.sub("***", text)
+
+
+def _without_colours(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    event.pop("color_message", None)  # uvicorn's, the event once more with escapes
+    return event
 
 
 def _mask(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -89,7 +89,7 @@ def send_test(webhook_id: WebhookId, *, as_json: AsJson = False) -> None:
         print_json(result)
     else:
         pairs(result.items())
-    if not result.get("ok"):
+    if result["outcome"] != "ok":
         raise typer.Exit(1)
 
 

@@ -9,7 +9,15 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -28,6 +36,7 @@ class Metrics:
     """What this process counts. `newest` gives the newest sample, None while there is none."""
 
     def __init__(self, version: str, newest: Callable[[], Reading | None] = lambda: None) -> None:
+        disable_created_metrics()  # a second series for each counter, of which nobody asks
         self.registry = own = CollectorRegistry()
         self._reasons: set[str] = set()
         self._received = Counter("wireroom_events_received", "Events that arrived.", ["source_kind"], registry=own)

@@ -255,7 +255,7 @@ def test_a_header_without_a_colon_and_an_empty_variable_are_usage_errors(service
     [
         (["webhooks", "ls"], "GET /v1/webhooks", {"items": [{"id": "w", "state": "active", "url": "u", "filter": {}}]}),
         (["webhooks", "show", "w"], "GET /v1/webhooks/w", {"id": "w", "filter": {"tag": ["a"]}}),
-        (["webhooks", "test", "w"], "POST /v1/webhooks/w/test", {"ok": True, "status": 204}),
+        (["webhooks", "test", "w"], "POST /v1/webhooks/w/test", {"outcome": "ok", "status": 204}),
         (["webhooks", "rm", "w"], "DELETE /v1/webhooks/w", None),
         (["webhooks", "pause", "w"], "POST /v1/webhooks/w/pause", {"id": "w", "state": "paused"}),
         (["webhooks", "resume", "w"], "POST /v1/webhooks/w/resume", {"id": "w", "state": "active"}),
@@ -284,7 +284,7 @@ def test_each_command_asks_the_api(
 
 
 def test_a_failed_test_of_a_webhook_is_a_failed_command(service: Recorder) -> None:
-    service.answers["POST /v1/webhooks/w/test"] = (200, {"ok": False, "cause": "timeout"})
+    service.answers["POST /v1/webhooks/w/test"] = (200, {"outcome": "failed", "cause": "timeout"})
     assert run(["webhooks", "test", "w"]) == 1
 
 

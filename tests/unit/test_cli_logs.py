@@ -50,13 +50,14 @@ def test_a_line_is_one_json_object_with_its_event_and_time() -> None:
 
 def test_the_libraries_loggers_end_in_the_same_stream_and_their_chatter_does_not() -> None:
     def write() -> None:
-        logging.getLogger("uvicorn.error").info("Started %s", "server", extra={"port": 8080})
+        logging.getLogger("uvicorn.error").info("Started %s", "server", extra={"port": 8080, "color_message": "x"})
         logging.getLogger("uvicorn.access").info("GET / 200")
         logging.getLogger("alembic.runtime.migration").info("Context impl SQLiteImpl.")
 
     [line] = lines(write)
     assert json.loads(line)["event"] == "Started server"
     assert json.loads(line)["port"] == 8080
+    assert "color_message" not in json.loads(line)
 
 
 def test_the_least_level_is_respected_by_both() -> None:

@@ -153,6 +153,7 @@ def test_every_name_has_the_prefix_and_is_told_once() -> None:
     lines = metrics.render().decode().splitlines()
     types = [line.split()[2] for line in lines if line.startswith("# TYPE")]
     assert len(types) == len(set(types))
+    assert not {name for name in types if name.endswith("_created")}
     assert all(name.startswith("wireroom_") for name in types)
 
 
