@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from services.cli.data_dir import KEY, DataDir
+from services.cli.data_dir import ADDRESS, KEY, DataDir
 from services.cli.doctor import Check, Finding
 
 if TYPE_CHECKING:
@@ -129,7 +129,9 @@ def disk(settings: "Settings") -> Iterator[Finding]:
 
 
 def port(settings: "Settings") -> Iterator[Finding]:
-    """Check that we could listen, unless a service of ours already does."""
+    """Check that we could listen, unless a service of ours already does: `running` asks that one."""
+    if settings.url is not None or (settings.data_dir / ADDRESS).exists():
+        return
     if settings.data_dir.is_dir() and DataDir(settings.data_dir).holder() is not None:
         return
     why = asyncio.run(_listen(settings.host, settings.port))

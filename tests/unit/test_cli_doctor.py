@@ -112,6 +112,15 @@ def test_a_taken_port_that_was_asked_for_is_named(monkeypatch: pytest.MonkeyPatc
     assert "WIREROOM_BIND" in fault.cure
 
 
+def test_a_service_is_not_told_that_it_holds_its_own_port(data_dir: DataDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage in a container of its own asks doctor about itself: its health check."""
+    with recorder() as service:
+        service.answers["GET /readyz"] = (200, {"status": "ready", "checks": {}})
+        monkeypatch.setenv("WIREROOM_BIND", service.url.removeprefix("http://"))
+        data_dir.leave(ADDRESS, service.url)
+        assert [fault for fault in faults() if fault.verdict == "fail"] == []
+
+
 def one_fault_in_thread(runner: asyncio.Runner) -> Finding:
     return runner.run(asyncio.to_thread(one_fault))  # doctor has an event loop of its own
 
