@@ -1,0 +1,25 @@
+"""All measurements by name, for `wireroom bench`."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+
+from tests.bench.delivering import delivering
+from tests.bench.enriching import enriching
+from tests.bench.flowing import flowing
+from tests.bench.measure import Row, machine
+from tests.bench.rendering import rendering
+from tests.bench.serving import serving
+
+MEASUREMENTS: dict[str, Callable[[], Iterator[Row]]] = {
+    "enrich": enriching,
+    "render": rendering,
+    "flow": flowing,
+    "feeds": serving,
+    "deliver": delivering,
+}
+
+
+def run(names: Sequence[str]) -> list[Row]:
+    """Run these one after another."""
+    print(machine(), file=sys.stderr)
+    return [row for name in names for row in MEASUREMENTS[name]()]
