@@ -134,7 +134,8 @@ class SyndicatePlan(NamedTuple):
 class WindowItem(NamedTuple):
     """One article in a feed's window: its entry has `version`, moved in this feed at `moved_at`.
 
-    `published`, `updated` and `entry_id` are the entry's own: feeds are ordered and dated by them.
+    `published`, `updated` and `entry_id` are the entry's own: feeds are ordered and dated by them. `gone_at`
+    is when it was taken back or expired; None: it shows.
     """
 
     article_id: str
@@ -143,6 +144,7 @@ class WindowItem(NamedTuple):
     published: datetime
     updated: datetime
     entry_id: str
+    gone_at: datetime | None = None
 
 
 class FanOutJob(NamedTuple):

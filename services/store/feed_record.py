@@ -37,7 +37,7 @@ _entry = upsert(entry)
 _KEEP_ENTRY = Statement(
     _entry.on_conflict_do_update(
         index_elements=["article_id"],
-        set_={name: _entry.excluded[name] for name in ("version", "made", "data", "published", "updated", "moved_at")},
+        set_={name: _entry.excluded[name] for name in ("version", "made", "data", "published", "updated", "moved_at", "gone_at")},
     )
 )
 _fragment = upsert(fragment)
@@ -121,6 +121,7 @@ class _Recorder:
                 "published": None if seen is None else seen.published,
                 "updated": None if seen is None else seen.updated,
                 "moved_at": self.now if changed or before is None else before.moved_at,
+                "gone_at": plan.entry.gone_at if plan.entry is not None and not gone else None,
             }
         )
         if changed:

@@ -72,7 +72,7 @@ _EVER = Statement(
 )
 _NAMESPACE = Statement(select(meta.c.value).where(meta.c.name == "namespace"))
 _HEAD = Statement(select(feed).where(feed.c.name == bindparam("of_feed")))
-_WINDOW = Statement(
+_ITEMS = (
     select(
         membership.c.article_id,
         entry.c.made,
@@ -80,12 +80,14 @@ _WINDOW = Statement(
         entry.c.published,
         entry.c.updated,
         entry.c.entry_id,
+        entry.c.gone_at,
     )
     .join(entry, entry.c.article_id == membership.c.article_id)
     .where(membership.c.feed == bindparam("of_feed"), membership.c.left_at.is_(None), entry.c.data.is_not(None))
-    .order_by(membership.c.moved_at.desc(), membership.c.article_id.desc())
     .limit(bindparam("most"))
 )
+_WINDOW = Statement(_ITEMS.order_by(membership.c.moved_at.desc(), membership.c.article_id.desc()))
+_GONE = Statement(_ITEMS.where(entry.c.gone_at >= bindparam("since")).order_by(entry.c.gone_at.desc()))
 _FRAGMENTS = Statement(
     select(fragment.c.article_id, fragment.c.version, fragment.c.data).where(
         fragment.c.article_id.in_(listed("ids")), fragment.c.format == bindparam("of_format")
@@ -144,12 +146,19 @@ class Feeds:
 
         return await self._database.read(query)
 
-    async def window(self, name: str, limit: int = 2_500) -> list[WindowItem]:
-        """Read what a feed carries now, last moved first; the caller cuts."""
+    async def window(self, name: str, limit: int = 2_500, gone_for: timedelta = timedelta(days=30)) -> list[WindowItem]:
+        """Read what a feed carries now, last moved first; the caller cuts.
+
+        Behind these comes what else was taken back within `gone_for` before the last move.
+        """
 
         def query(connection: Connection) -> list[WindowItem]:
-            rows = _WINDOW.rows(connection, of_feed=name, most=limit)
-            return [WindowItem(row[0], row[1], row[2], row[3], row[4], row[5]) for row in rows]
+            items = [WindowItem(*row) for row in _WINDOW.rows(connection, of_feed=name, most=limit)]
+            if len(items) < limit:
+                return items  # that is all
+            since, held = items[0].moved_at - gone_for, {item.article_id for item in items}
+            gone = (WindowItem(*row) for row in _GONE.rows(connection, of_feed=name, most=limit, since=since))
+            return [*items, *(item for item in gone if item.article_id not in held)]
 
         return await self._database.read(query)
 

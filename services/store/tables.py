@@ -161,7 +161,10 @@ entry = _table(
     Column("published", Moment),
     Column("updated", Moment),
     _must("moved_at", Moment),
+    Column("gone_at", Moment),  # taken back or expired; None: it shows
 )
+_gone = text("gone_at IS NOT NULL")
+Index("ix_entry_gone", entry.c.gone_at, entry.c.article_id, sqlite_where=_gone, postgresql_where=_gone)
 
 fragment = _table(
     "fragment",

@@ -64,7 +64,7 @@ class FragmentCache:
 @dataclass(frozen=True)
 class _Read:
     row: FeedRow
-    items: Sequence[WindowItem]
+    items: Mapping[str, Sequence[WindowItem]]  # by format
     fragments: Mapping[str, Sequence[bytes]]
 
 
@@ -99,8 +99,9 @@ class Joiner:
         row = await self._row(name)
         if row is None:
             return None
-        items = cut(await self._feeds.window(name))
-        return _Read(row, items, {each: await self._load(each, items) for each in formats})
+        moved = await self._feeds.window(name)
+        items = {each: cut(moved, tombstones=FORMATS[each].tombstones) for each in formats}
+        return _Read(row, items, {each: await self._load(each, items[each]) for each in formats})
 
     async def _row(self, name: str) -> FeedRow | None:
         row = await self._feeds.head(name)
@@ -137,6 +138,6 @@ class Joiner:
             self_url=f"{address}.{format_name}",
             lang=row.lang,
             # Data, never the clock (RFC 4287 §4.2.15); only an empty feed has no entry to take it from.
-            updated=max((item.updated for item in read.items), default=row.changed_at),
+            updated=max((item.updated for item in read.items[format_name]), default=row.changed_at),
             ttl_minutes=max(1, site.max_age_s // 60),
         )

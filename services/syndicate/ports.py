@@ -17,7 +17,7 @@ class FeedReads(Protocol):
         ...
 
     async def window(self, name: str) -> Sequence[WindowItem]:
-        """Read what moved in it last, newest move first: at least what `window.cut` may keep."""
+        """Read what moved in it last, newest move first: at least what `window.cut` may keep, then older tombstones."""
         ...
 
     async def fragments(self, format_name: str, items: Sequence[tuple[str, int]]) -> Mapping[str, tuple[int, bytes]]:

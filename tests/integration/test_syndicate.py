@@ -262,3 +262,16 @@ async def test_a_message_that_cannot_be_read_is_a_dead_letter_with_its_bytes(des
     assert "Un été" in await desk.read("all", "rss")
     (letter,) = (await desk.store.dead_letters.list()).items
     assert (letter.stage, letter.cause, letter.raw) == ("syndicate", "unreadable", b'{"no":"event"}')
+
+
+async def test_a_tombstone_outlives_the_window_of_a_busy_feed(desk: Desk) -> None:
+    await desk.say(article(revision=1))
+    await desk.say(retraction())
+    later = [article(id=f"a{number}") for number in range(35)]
+    await desk.say(*later, after=timedelta(days=20))
+    window = await desk.store.feeds.window("all", limit=33)
+    assert [item.gone_at for item in window if item.gone_at is not None] == [T0 + timedelta(minutes=2)]
+    assert "deleted-entry" in await desk.read("all", "atom")
+    assert "Retracted" not in await desk.read("all", "rss")
+    await desk.say(article(id="last"), after=timedelta(days=11))
+    assert "deleted-entry" not in await desk.read("all", "atom")

@@ -294,3 +294,21 @@ def test_a_correction_brings_an_old_story_back_at_its_old_place() -> None:
     old = item(99, T0, T0 - timedelta(days=90))
     fresh = [item(number, T0 - timedelta(minutes=1 + number)) for number in range(40)]
     assert cut([old, *fresh])[-1] == old
+
+
+def gone(number: int, moved: datetime) -> WindowItem:
+    return item(number, moved)._replace(gone_at=moved)
+
+
+def test_what_is_gone_does_not_use_up_the_floor() -> None:
+    items = [gone(number, T0 - timedelta(days=2 + number)) for number in range(20)]
+    items += [item(100 + number, T0 - timedelta(days=30 + number)) for number in range(40)]
+    assert sum(one.gone_at is None for one in cut(items)) == 30
+
+
+def test_tombstones_stay_thirty_days_where_the_format_knows_them() -> None:
+    busy = [item(number, T0 - timedelta(seconds=10 * number)) for number in range(CAP)]
+    old = [gone(9_000 + days, T0 - timedelta(days=days)) for days in (2, 29, 31)]
+    kept = {one.article_id for one in cut([*busy, *old], tombstones=True) if one.gone_at is not None}
+    assert kept == {"9002", "9029"}
+    assert cut([*busy, *old]) == cut(busy)

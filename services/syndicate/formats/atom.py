@@ -97,4 +97,4 @@ def _document(feed: FeedHead, fragments: Sequence[bytes]) -> bytes:
     return joined(head(root, ATOM_NAMESPACES), b"</feed>", fragments)
 
 
-ATOM = Format("atom", "application/atom+xml", _entry, _document)
+ATOM = Format("atom", "application/atom+xml", _entry, _document, tombstones=True)

@@ -18,3 +18,4 @@ class Format(NamedTuple):
     media_type: str
     entry: Callable[[Entry], bytes | None]
     document: Callable[[FeedHead, Sequence[bytes]], bytes]
+    tombstones: bool = False  # knows deleted entries, which stay longer than the window (RFC 6721)

@@ -228,9 +228,18 @@ def _feeds() -> None:
         sa.Column("published", WHOLE, nullable=True),
         sa.Column("updated", WHOLE, nullable=True),
         sa.Column("moved_at", WHOLE, nullable=False),
+        sa.Column("gone_at", WHOLE, nullable=True),
         sa.ForeignKeyConstraint(["article_id"], ["article.id"], name=op.f("fk_entry_article_id")),
         sa.PrimaryKeyConstraint("article_id", name=op.f("pk_entry")),
         sqlite_strict=True,
+    )
+    op.create_index(
+        "ix_entry_gone",
+        "entry",
+        ["gone_at", "article_id"],
+        unique=False,
+        sqlite_where=sa.text("gone_at IS NOT NULL"),
+        postgresql_where=sa.text("gone_at IS NOT NULL"),
     )
     op.create_table(
         "fragment",
