@@ -282,3 +282,18 @@ async def test_an_acknowledgement_that_failed_is_made_up_for_and_nothing_repeats
     finally:
         redis.close()
         await bus.stop()
+
+
+async def test_a_bus_does_not_claim_from_itself_what_it_is_working_on(group: Group) -> None:
+    seen = Seen()
+    seen.gate.clear()
+    # Renewed only every 10 s here, while its own orphans are looked for all the time.
+    await group.bus(seen, timings=QUICK._replace(orphan_idle_s=0.01, claim_every_s=0.01, claim_idle_s=30.0))
+    [entry] = [group.redis.xadd(STREAM, {"data": "{}"}).decode()]
+    await eventually(lambda: seen.batches)
+    looks = int(group.redis.info("commandstats")["cmdstat_xpending"]["calls"])
+    await eventually(lambda: int(group.redis.info("commandstats")["cmdstat_xpending"]["calls"]) > looks + 20)
+    assert group.pending() == [(entry, "here:2:2", 1)]
+    seen.gate.set()
+    await eventually(lambda: not group.pending())
+    assert len(seen.batches) == 1
