@@ -53,6 +53,7 @@ def depth(html: str, limit: int = MAX_DEPTH) -> int:
     for match in _TOKEN.finditer(html):
         if match["raw"] is not None:
             now += _hidden(match["inside"], foreign=foreign)
+            deepest = max(deepest, now + 1)
         elif match["name"] is None or (name := match["name"].lower()) in _FLAT:
             continue
         elif not match["closing"]:

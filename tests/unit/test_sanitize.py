@@ -26,6 +26,8 @@ ATTACKS = [
     '<img src="https://i.example/a.jpg" srcset="data:image/svg+xml,<svg/onload=alert(1)> 1x">',
     '<video poster="javascript:alert(1)" src="https://v.example/a.mp4"></video>',
     '<iframe src="https://evil.example/"></iframe>',
+    '<iframe src="https://evil.example/"><p>inside</p><script>alert(1)</script></iframe>',
+    '<iframe src="https://www.youtube.com/embed/x"><script>alert(1)</script></iframe>',
     '<iframe srcdoc="<script>alert(1)</script>"></iframe>',
     "<object data=javascript:alert(1)></object><embed src=javascript:alert(1)>",
     "<form action=javascript:alert(1)><input type=submit><button formaction=javascript:alert(1)>x</button></form>",

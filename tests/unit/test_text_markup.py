@@ -35,6 +35,7 @@ def test_text_becomes_html_and_text_again() -> None:
         ("<div><div", 2),
         ("<!-- <div><div> --><b>x</b>", 1),
         ("<script>'<div><div>'</script><b>x</b>", 1),
+        ("<b><style></style></b>", 2),
     ],
 )
 def test_depth(html: str, levels: int) -> None:

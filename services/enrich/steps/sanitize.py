@@ -110,7 +110,7 @@ _FRAMES = re.compile(
     r"bandcamp\.com/EmbeddedPlayer/|www\.openstreetmap\.org/export/embed|embed\.podcasts\.apple\.com/|"
     r"archive\.org/embed/|rutube\.ru/play/embed/|player\.bilibili\.com/player)"
 )
-_FRAME = re.compile(r'<iframe(?![^>]* src=")(?:[^>"]|"[^"]*")*></iframe>')
+_FRAME = re.compile(r'(<iframe(?>[^>"]|"[^"]*+")*+>).*?</iframe>', re.DOTALL)
 
 
 def run(draft: Draft) -> Draft:
@@ -141,11 +141,18 @@ def sanitized(html: str) -> str:
     """HTML that is safe to show, balanced, with absolute http(s) addresses only, NFC and XML-safe."""
     if not html:
         return ""
-    once = _FRAME.sub("", _cleaner().clean(html)).strip()
+    once = _framed(_cleaner().clean(html))
     safe = clean(once, "html")  # a character reference may have smuggled one in
     if safe.text == once:
         return once
-    return clean(_cleaner().clean(safe.text), "html").text.strip()
+    return clean(_framed(_cleaner().clean(safe.text)), "html").text.strip()
+
+
+def _framed(html: str) -> str:
+    """Drop frames that lost their address to the allow-list, and what stood inside the others."""
+    if "<iframe" in html:
+        html = _FRAME.sub(lambda frame: f"{frame[1]}</iframe>" if ' src="' in frame[1] else "", html)
+    return html.strip()
 
 
 @cache

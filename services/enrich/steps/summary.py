@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from services.enrich.draft import Draft
 from services.enrich.steps.step import Step
+from services.text.characters import clean
 from services.text.lines import is_long
 from services.text.tokens import is_cjk
 
@@ -29,7 +30,7 @@ def run(draft: Draft) -> Draft:
     """Keep what was supplied; write a lead where there is none."""
     if draft.stated_summary:
         return replace(draft, summary=draft.stated_summary)
-    lead = _lead([list(group) for group in draft.sentences if group])
+    lead = clean(_lead([list(group) for group in draft.sentences if group]), "title").text
     return replace(draft, summary=lead, summary_by="lead") if lead else draft
 
 
