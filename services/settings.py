@@ -99,6 +99,14 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return _commas(value)
 
+    @field_validator("bind")
+    @classmethod
+    def _host_and_port(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+            raise ValueError("BIND is host:port, such as 127.0.0.1:8080")
+        return value
+
     @field_validator("allow_addresses")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:

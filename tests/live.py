@@ -86,8 +86,10 @@ class Live:
     def key(self) -> str:
         return (self.data_dir / "admin.key").read_text().strip()
 
-    def spawn(self) -> None:
-        (self.data_dir / "address").unlink(missing_ok=True)
+    def spawn(self, *, forget: bool = True) -> None:
+        """Start it; `forget` the address that an earlier run may have left."""
+        if forget:
+            (self.data_dir / "address").unlink(missing_ok=True)
         env = {k: v for k, v in os.environ.items() if not k.startswith("WIREROOM_")}
         env |= {
             "WIREROOM_DATA_DIR": str(self.data_dir),

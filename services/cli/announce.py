@@ -1,14 +1,14 @@
 """What `up` prints when it is ready, and leaves for commands."""
 
 from services.cli.data_dir import ADDRESS
-from services.cli.wire import Running
+from services.cli.wire import Running, reads_only
 
 
 async def announce(running: Running) -> None:
     """Print where everything is. The admin key is shown at the first start only."""
     from services import __version__
 
-    if "http" in running.stages:
+    if "http" in running.stages and not reads_only(running.settings, running.stages):
         running.data.leave(ADDRESS, running.base_url)
     print(f"Wireroom {__version__} is up.", flush=True)
     for name, value in lines(running):

@@ -13,6 +13,7 @@ from services.cli.errors import CommandError
 
 ADDRESS = "address"
 KEY = "admin.key"
+QUEUE = "queue"
 LOCK = "lock"
 
 

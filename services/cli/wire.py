@@ -21,8 +21,9 @@ from typing import Any, TextIO
 import structlog
 
 from services.bus import Bus, Relay, Sweeper
-from services.cli.data_dir import DataDir
+from services.cli.data_dir import KEY, QUEUE, DataDir
 from services.cli.errors import CommandError
+from services.cli.places import database_url, without_password
 from services.enrich.pool import Pool
 from services.observe.core import Disk
 from services.observe.health import Health
@@ -133,8 +134,8 @@ async def assembled(settings: Settings, stages: frozenset[str], data: DataDir) -
         if sock is not None:
             stack.callback(sock.close)
         pool, warm = _pool(stack, settings, stages)
-        redis_url, address, notices = await _redis(stack, settings, data)
-        store = await _store(stack, settings, data, stages)
+        redis_url, address, notices = await _redis(stack, settings, stages, data)
+        store = await _store(stack, settings, stages)
         bus = _bus(redis_url, alone=settings.redis_url is None)
         relay = Relay(bus, store.outbox, clock=clock)
         sweeper = Sweeper(relay, bus, store.outbox, clock=clock, every_s=0.5)
@@ -207,11 +208,16 @@ def _pool(
     return pool, asyncio.create_task(asyncio.to_thread(pool.start))
 
 
-async def _redis(stack: AsyncExitStack, settings: Settings, data: DataDir) -> tuple[str, str, list[str]]:
+async def _redis(
+    stack: AsyncExitStack, settings: Settings, stages: frozenset[str], data: DataDir
+) -> tuple[str, str, list[str]]:
     """Find or start Redis: its URL, the address to show people, and notices."""
     if settings.redis_url is not None:
         url = settings.redis_url.get_secret_value()
-        return url, _without_password(url), []
+        return url, without_password(url), []
+    if reads_only(settings, stages):
+        url = (data.path / QUEUE).read_text().strip()
+        return url, url, []
     from services.bus.embedded import EmbeddedRedis, EmbeddedRedisError
     from services.bus.engine import NoServerError
 
@@ -221,28 +227,21 @@ async def _redis(stack: AsyncExitStack, settings: Settings, data: DataDir) -> tu
     except (EmbeddedRedisError, NoServerError) as error:
         raise CommandError(str(error)) from error
     stack.push_async_callback(redis.stop)
+    data.leave(QUEUE, redis.url)
     return redis.url, redis.url, redis.notices
 
 
-def _without_password(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
+def reads_only(settings: Settings, stages: frozenset[str]) -> bool:
+    """Say whether this process only reads what a running `up` writes: `run http` on SQLite."""
+    return stages <= {"http"} and settings.database_url is None
 
 
-async def _store(stack: AsyncExitStack, settings: Settings, data: DataDir, stages: frozenset[str]) -> Store:
-    url = database_url(settings, data)
-    readonly = stages <= {"http"} and settings.database_url is None
-    store = Store.open(url, readonly=readonly)
+async def _store(stack: AsyncExitStack, settings: Settings, stages: frozenset[str]) -> Store:
+    url = database_url(settings)
+    store = Store.open(url, readonly=reads_only(settings, stages))
     stack.push_async_callback(store.close)
     await store.migrate()
     return store
-
-
-def database_url(settings: Settings, data: DataDir) -> str:
-    """Return the configured URL, or that of the SQLite file in the data directory."""
-    if settings.database_url is not None:
-        return settings.database_url.get_secret_value()
-    return str(data.path / "wireroom.sqlite")
 
 
 def _bus(url: str, *, alone: bool) -> Bus:
@@ -270,12 +269,17 @@ async def first_key(running: Running) -> None:
 
     settings, store = running.settings, running.store
     if settings.admin_key is not None:
-        running.data.leave("admin.key", settings.admin_key.get_secret_value())
+        running.data.leave(KEY, settings.admin_key.get_secret_value())
         return
     with suppress(FileNotFoundError):
-        if (running.data.path / "admin.key").read_text().strip():
+        if (running.data.path / KEY).read_text().strip():
             return
+    if await store.keys.list():
+        running.notices.append(
+            f"this database has API keys already; commands here need one in {running.data.path / KEY} or WIREROOM_API_KEY"
+        )
+        return
     minted = mint(secrets.token_bytes)
     await store.keys.create(minted.id, minted.sha256, "first admin key", ("admin",), clock())
-    running.data.leave("admin.key", minted.key)
+    running.data.leave(KEY, minted.key)
     running.first_key = minted.key
