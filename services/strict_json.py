@@ -108,12 +108,8 @@ def _too_much(raw: bytes, max_bytes: int, max_depth: int) -> Refusal | None:
         if not nested:
             return None
         nested = nested.replace(b"()", b"")
-    depth = 0
-    for mark in nested:  # what is left is too deep, or not balanced: then the parser says where
-        depth = depth + 1 if mark == ord("(") else max(depth - 1, 0)
-        if depth > max_depth:
-            break
-    if b"()" in nested or depth > max_depth:
+    # What is left is too deep or not balanced; of the latter the parser says where.
+    if b"()" in nested or nested.count(b"(") > max_depth:
         return _unreadable("", f"is nested deeper than {max_depth} levels")
     return None
 

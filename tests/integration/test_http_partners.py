@@ -170,6 +170,20 @@ async def test_deliveries_show_every_attempt_and_can_be_retried_and_replayed(api
     assert (await api.call("POST", f"/v1/deliveries/{done}/retry")).status == 409
 
 
+async def test_a_partner_sees_and_repeats_its_own_deliveries_only(api: Api) -> None:
+    partners = [(await api.call("POST", "/v1/subscribers", {"name": name})).body["id"] for name in ("A", "B")]
+    hooks = [
+        (await api.call("POST", "/v1/webhooks", {**GOOD, "subscriber": partner})).body["id"] for partner in partners
+    ]
+    own, other = await delivered(api, hooks[0], "a1"), await delivered(api, hooks[1], "a2")
+    key = await api.key("webhooks:read", "webhooks:write", subscriber=partners[0])
+    assert [one["id"] for one in (await api.call("GET", "/v1/deliveries", key=key)).body["items"]] == [own]
+    assert (await api.call("GET", f"/v1/deliveries?webhook={hooks[1]}", key=key)).body["items"] == []
+    for method, tail in (("GET", ""), ("GET", "/body"), ("POST", "/retry"), ("POST", "/replay")):
+        assert (await api.call(method, f"/v1/deliveries/{other}{tail}", key=key)).status == 404
+    assert (await api.call("POST", f"/v1/deliveries/{own}/replay", key=key)).status == 202
+
+
 async def test_a_span_of_deliveries_is_replayed_by_filter(api: Api) -> None:
     webhook = (await api.call("POST", "/v1/webhooks", GOOD)).body["id"]
     for number in range(3):
