@@ -61,9 +61,9 @@ def _sample(count: int) -> list[str]:
 def _steps(arguments: Sequence[str]) -> list[Step]:
     match list(arguments):
         case []:
-            return [*_checks(), ("pytest", [*WAY, "pytest", "-m", "not long"])]
+            return [*_checks(), ("pytest", [*WAY, "pytest", "-rs", "-m", "not long"])]
         case ["--long"]:
-            return [*_checks(), ("pytest", [*WAY, "pytest"])]
+            return [*_checks(), ("pytest", [*WAY, "pytest", "-rs"])]
         case ["--sample", count]:
             tests = _sample(int(count))
             seeds = [f"--randomly-seed={SEED}", f"--hypothesis-seed={SEED}"]
