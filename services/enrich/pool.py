@@ -59,7 +59,9 @@ class Pool(Executor):
         *,
         prepare: Sequence[Callable[[], object]] = (chunk.prepare,),
         limit_s: float = LIMIT_S,
+        start_s: float = START_S,
     ) -> None:
+        self._start_s = start_s
         self.workers = workers
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
@@ -70,7 +72,7 @@ class Pool(Executor):
         for post in self._posts:
             post.thread.start()
         for post in self._posts:
-            if not post.ready.wait(START_S):
+            if not post.ready.wait(self._start_s):
                 self.stop(0)
                 raise RuntimeError("a pool process did not get ready; its output above says why")
 

@@ -1,6 +1,5 @@
 """What every step of enrichment promises. A new step inherits these by its line in STEPS."""
 
-from collections.abc import Callable
 from dataclasses import fields, replace
 
 import pytest

@@ -143,7 +143,7 @@ def test_the_address_without_tracking_and_its_key() -> None:
 
 
 def test_stated_sections_win_over_found_ones() -> None:
-    page = "\n\n".join(["Harbour Courier", "World", "Ferry", ENGLISH, ENGLISH])
+    page = f"Harbour Courier\n\nWorld\n\nFerry\n\n{ENGLISH}\n\n{ENGLISH}"
     assert enrich(content_text=page).sections == ("World",)
     assert enrich(content_text=page, sections=["Ports"]).sections == ("Ports",)
 

@@ -1,9 +1,13 @@
 import pytest
 
 from services.text.lines import bullet, crumbs, is_navigation, is_subhead, unglue
-from services.text.pages import first_words, read_flat_page
+from services.text.pages import Page, first_words, read_flat_page
 
 LONG = "The harbour office said on Tuesday that the ferry would leave an hour later than usual, because of the fog."
+
+
+def paged(*parts: str) -> Page:
+    return read_flat_page("\n\n".join(parts))
 
 
 @pytest.mark.parametrize(
@@ -60,24 +64,24 @@ def test_lines_that_are_no_subheads(line: str) -> None:
 
 
 def test_a_short_line_at_the_end_or_beside_another_is_no_subhead() -> None:
-    page = read_flat_page("\n\n".join(["Ferry waits for the fog to lift", LONG, "One", "Two", LONG, "Harbour Wire"]))
+    page = paged("Ferry waits for the fog to lift", LONG, "One", "Two", LONG, "Harbour Wire")
     assert [block.kind for block in page.blocks] == ["p", "p", "p", "p", "p"]
 
 
 def test_a_run_of_short_lines_is_a_list() -> None:
-    page = read_flat_page("\n\n".join(["Ferry waits for the fog to lift", LONG, "Tea", "Soup", "Bread", LONG]))
+    page = paged("Ferry waits for the fog to lift", LONG, "Tea", "Soup", "Bread", LONG)
     assert [block.kind for block in page.blocks] == ["p", "ul", "p"]
     assert page.blocks[1].items == ("Tea", "Soup", "Bread")
 
 
 def test_bullets_are_a_list_without_their_marks() -> None:
-    page = read_flat_page("\n".join(["Ferry waits for the fog to lift", LONG, "• Tea, hot.", "• Soup, cold.", LONG]))
+    page = paged("Ferry waits for the fog to lift", LONG, "• Tea, hot.", "• Soup, cold.", LONG)
     assert page.blocks[1].items == ("Tea, hot.", "Soup, cold.")
     assert bullet("– Bonjour, dit-elle.") is None, "a dash opens speech"
 
 
 def test_bylines_and_dates_stay_and_are_no_headline() -> None:
-    page = read_flat_page("\n\n".join(["Harbour Courier", "World", "By Nell Astley", "1 May 2026, 10:45", "Ferry waits", LONG]))
+    page = paged("Harbour Courier", "World", "By Nell Astley", "1 May 2026, 10:45", "Ferry waits", LONG)
     assert (page.site, page.section, page.title) == ("Harbour Courier", "World", "Ferry waits")
 
 
