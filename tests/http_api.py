@@ -103,7 +103,9 @@ class Api:
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         if data is not None:
             sent.setdefault("content-type", "application/json")
-        async with self.session.request(method, self.url + path, data=None if data is None else BytesIO(data), headers=sent) as answer:
+        async with self.session.request(
+            method, self.url + path, data=None if data is None else BytesIO(data), headers=sent
+        ) as answer:
             return Answer(answer.status, answer.headers, await answer.read())
 
     async def key(self, *scopes: str, subscriber: str | None = None) -> str:
