@@ -35,14 +35,13 @@ def article(article_id: str = "a1", title: str = "Bonjour", **fields: Any) -> Ar
 
 def published(content: Article, **fields: Any) -> Submission:
     said = repr(content.model_copy(update={"revision": None}))
-    return Submission(
-        **{
-            "type": EventType.PUBLISHED,
-            "article": content,
-            "content_hash": sha256(said.encode("utf-8", "replace")).hexdigest(),
-            **fields,
-        }
-    )
+    values: dict[str, Any] = {
+        "type": EventType.PUBLISHED,
+        "article": content,
+        "content_hash": sha256(said.encode("utf-8", "replace")).hexdigest(),
+        **fields,
+    }
+    return Submission(**values)
 
 
 def retracted(article_id: str = "a1", **fields: Any) -> Submission:
@@ -52,22 +51,22 @@ def retracted(article_id: str = "a1", **fields: Any) -> Submission:
         kind=fields.pop("kind", RetractionKind.WITHDRAW),
         reason=fields.pop("reason", None),
     )
-    return Submission(**{"type": EventType.RETRACTED, "retraction": taken, "content_hash": "-", **fields})
+    values: dict[str, Any] = {"type": EventType.RETRACTED, "retraction": taken, "content_hash": "-", **fields}
+    return Submission(**values)
 
 
 def entry_of(job: SyndicateJob, **changes: Any) -> Entry:
     assert job.shown is not None
-    return Entry(
-        **{
-            "id": job.entry_id,
-            "article_id": job.event.article_id,
-            "revision": job.shown.revision,
-            "title": job.shown.enrichment.title,
-            "published": job.first_accepted_at,
-            "updated": job.shown.accepted_at,
-            **changes,
-        }
-    )
+    values: dict[str, Any] = {
+        "id": job.entry_id,
+        "article_id": job.event.article_id,
+        "revision": job.shown.revision,
+        "title": job.shown.enrichment.title,
+        "published": job.first_accepted_at,
+        "updated": job.shown.accepted_at,
+        **changes,
+    }
+    return Entry(**values)
 
 
 OpenAgain = Callable[..., Store]
@@ -120,21 +119,19 @@ class Newsroom:
 
     async def endpoint(self, name: str = "w1", owner: str = "p1", **fields: Any) -> Endpoint:
         await self.store.subscribers.create(owner, owner.upper(), self.now)
-        made = Endpoint(
-            **{
-                "id": name,
-                "subscriber_id": owner,
-                "url": "https://partner.example/hook",
-                "filter": Filter(),
-                "format": BodyFormat.FULL,
-                "secret": "whsec_" + "s" * 32,
-                "headers": {},
-                "state": EndpointState.ACTIVE,
-                "created_at": self.now,
-                **fields,
-            }
-        )
-        return await self.store.endpoints.create(made)
+        values: dict[str, Any] = {
+            "id": name,
+            "subscriber_id": owner,
+            "url": "https://partner.example/hook",
+            "filter": Filter(),
+            "format": BodyFormat.FULL,
+            "secret": "whsec_" + "s" * 32,
+            "headers": {},
+            "state": EndpointState.ACTIVE,
+            "created_at": self.now,
+            **fields,
+        }
+        return await self.store.endpoints.create(Endpoint(**values))
 
     async def fan_out(self, *event_ids: str, to: Sequence[str] = ("w1",), superseded: bool = False) -> list[str]:
         jobs = await self.store.deliveries.load(event_ids)
@@ -173,16 +170,15 @@ class Newsroom:
         tried = Attempt(
             n=fields.pop("n", 1), at=self.now, ms=12.5, outcome=outcome, status=200 if outcome == "ok" else 500
         )
-        return Result(
-            **{
-                "delivery_id": delivery_id,
-                "endpoint_id": "w1",
-                "fence": fence,
-                "attempt": tried,
-                "state": state,
-                **fields,
-            }
-        )
+        values: dict[str, Any] = {
+            "delivery_id": delivery_id,
+            "endpoint_id": "w1",
+            "fence": fence,
+            "attempt": tried,
+            "state": state,
+            **fields,
+        }
+        return Result(**values)
 
     async def sums(self) -> dict[str, int]:
         """P4's sum; it closes, and agrees with the rows."""

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from schemas.article import RetractionKind
+from schemas.article import Author, RetractionKind, Source
 from schemas.event import EventType, ThinEvent
 from schemas.jobs import Accepted
 from services.store import Store
@@ -144,7 +144,7 @@ async def test_a_list_walks_every_article_once_last_changed_first(room: Newsroom
 async def test_a_list_is_filtered_by_what_the_newest_revision_says(room: Newsroom) -> None:
     await room.accept(
         published(article("a1", sections=("Actualités",), tags=("x",), language="fr-CA")),
-        published(article("b1", sections=("Sport",), authors=({"name": "Ana Ruiz"},), source={"name": "AFP"})),
+        published(article("b1", sections=("Sport",), authors=(Author(name="Ana Ruiz"),), source=Source(name="AFP"))),
     )
     await room.accept(published(article("a1", "Moved", sections=("Sport",))))
 
