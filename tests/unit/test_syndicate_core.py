@@ -138,6 +138,14 @@ def test_published_is_the_end_of_the_embargo_where_none_was_stated() -> None:
     assert (made.published, made.updated) == (whole(free), whole(free))
 
 
+def test_updated_is_not_before_the_end_of_the_embargo() -> None:
+    free = T0 + timedelta(days=1)
+    stated = shown(article={"embargo_until": free, "published_at": T0 - MINUTE})
+    assert (entry(stated).published, entry(stated).updated) == (whole(T0 - MINUTE), whole(free))
+    correction = shown(revision=2, at=T0 + MINUTE, article={"embargo_until": free, "title": "New"})
+    assert entry(correction, previous=entry(shown())).updated == whole(free)
+
+
 def test_published_never_changes() -> None:
     first = entry(shown(article={"published_at": T0 - MINUTE}))
     again = shown(revision=2, article={"published_at": T0 - timedelta(days=9), "title": "New"})
