@@ -145,14 +145,22 @@ class _Post:
             process.kill()
 
     def _serve(self) -> None:
+        self._ensure()
         while not self._stopping.is_set():
-            if self._process is None or not self._process.is_alive():
-                self._replace()
-                continue
             task = self._next()
-            if task is not None and task.future.set_running_or_notify_cancel():
+            self._ensure()
+            if task is None:
+                continue
+            if self._pipe is None:
+                task.future.cancel()  # stopping
+            elif task.future.set_running_or_notify_cancel():
                 self._do(task)
         self._end()
+
+    def _ensure(self) -> None:
+        """Have a living process, however often it takes. Gives up only when stopping."""
+        while (self._process is None or not self._process.is_alive()) and not self._stopping.is_set():
+            self._replace()
 
     def _next(self) -> _Task | None:
         """Wait for a task, and look now and then whether the process still lives."""
