@@ -22,9 +22,11 @@ from tests.delivering import World, eventually, world
 from tests.receivers import Receiver, status
 
 
-@pytest.fixture
-async def here(tmp_path: Path) -> AsyncGenerator[World]:
-    async with world(f"sqlite:///{tmp_path}/wireroom.db") as made:
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def here(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[World]:
+    sqlite = request.param == "sqlite"
+    url = f"sqlite:///{tmp_path}/wireroom.db" if sqlite else request.getfixturevalue("postgres_url")
+    async with world(url) as made:
         yield made
 
 
@@ -660,12 +662,11 @@ async def test_the_timer_is_enough_when_a_wake_up_is_lost(here: World) -> None:
         await partner.got(1, 2)
 
 
-async def test_a_thousand_endpoints_get_an_event(here: World) -> None:
+async def test_hundreds_of_endpoints_get_an_event(here: World) -> None:
     async with Receiver() as partner:
-        for _ in range(1_000):
-            await here.endpoint(partner.url)
+        await asyncio.gather(*(here.endpoint(partner.url) for _ in range(300)))
         await here.drain().start()
         await here.send()
         records = await here.settled(30)
-    assert len(records) == 1_000
-    assert len({seen.headers["webhook-id"] for seen in partner.seen}) == len(partner.seen) == 1_000
+    assert len(records) == 300
+    assert len({seen.headers["webhook-id"] for seen in partner.seen}) == len(partner.seen) == 300
