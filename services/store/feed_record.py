@@ -37,7 +37,10 @@ _entry = upsert(entry)
 _KEEP_ENTRY = Statement(
     _entry.on_conflict_do_update(
         index_elements=["article_id"],
-        set_={name: _entry.excluded[name] for name in ("version", "made", "data", "published", "updated", "moved_at", "gone_at")},
+        set_={
+            name: _entry.excluded[name]
+            for name in ("version", "made", "data", "published", "updated", "moved_at", "gone_at")
+        },
     )
 )
 _fragment = upsert(fragment)

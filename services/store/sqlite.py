@@ -70,17 +70,18 @@ class SqliteDatabase(Database):
 
     dialect = "sqlite"
 
-    def __init__(self, path: Path, *, readonly: bool = False) -> None:
+    def __init__(self, path: Path, *, readonly: bool = False, busy_s: float = BUSY_S, group_s: float = GROUP_S) -> None:
         self.path = path
         self.readonly = readonly
+        self._group_s = group_s
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._writer: threading.Thread | None = None
         self._closed = False
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-read")
         self._reading = threading.local()
         self._open_readers: list[Connection] = []
-        self._read_engine = _engine(partial(_connect, path, readonly=True))
-        self._write_engine = _engine(partial(_connect, path, readonly=False))
+        self._read_engine = _engine(partial(_connect, path, busy_s, readonly=True))
+        self._write_engine = _engine(partial(_connect, path, busy_s, readonly=False))
 
     async def write(self, unit: Callable[[Connection], T]) -> T:
         """Queue a unit for the writer; ends after the group's commit is on disk."""
@@ -149,7 +150,7 @@ class SqliteDatabase(Database):
         try:
             raw = _driver(connection)
             raw.execute("BEGIN IMMEDIATE")
-            until = monotonic() + GROUP_S
+            until = monotonic() + self._group_s
             while job is not None:
                 done.append(_unit(connection, raw, job))
                 if not raw.in_transaction:  # SQLite rolled all of it back by itself (full disk, I/O error)
@@ -235,12 +236,12 @@ def _resolve(done: Sequence[_Done]) -> None:
             job.future.set_result(result)
 
 
-def _connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
+def _connect(path: Path, busy_s: float, *, readonly: bool) -> sqlite3.Connection:
     mode = "ro" if readonly else "rwc"
     connection = sqlite3.connect(
         f"file:{quote(str(path.absolute()))}?mode={mode}",
         uri=True,
-        timeout=BUSY_S,
+        timeout=busy_s,
         isolation_level=None,  # we say BEGIN ourselves
         check_same_thread=False,  # close() comes from another thread, after the last use
         cached_statements=1_000,
