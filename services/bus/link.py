@@ -69,6 +69,11 @@ class Link:
                 raise
         return True
 
+    async def introduce(self, stream: str, group: str, consumer: str) -> None:
+        """Create the consumer: the server does so at its first entry, and until then nobody seems to read."""
+        with translated():
+            await self.redis.xgroup_createconsumer(stream, group, consumer)
+
     async def groups(self, stream: str) -> dict[str, Info]:
         """XINFO GROUPS by name; empty if there is no such stream."""
         with translated():

@@ -104,6 +104,7 @@ class Subscription:
             self._restart.clear()
             try:
                 await self._link.ensure_group(self.topic.name, self.group)
+                await self._link.introduce(self.topic.name, self.group, self._consumer)
                 await self._reading.stop()
                 await self._reading.start()
             except Exception as error:  # Redis away, or refusing: tried again, never given up

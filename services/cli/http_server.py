@@ -9,6 +9,7 @@ from typing import Any
 import uvicorn
 
 from services.cli.errors import CommandError
+from services.http.protocol import HEAD_S, PatientProtocol
 
 DEFAULT_PORT = 8080
 _GRACE_S = 5  # for requests under way and open streams
@@ -45,11 +46,13 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: Any, sock: socket.socket, *, behind_proxy: bool) -> AsyncGenerator[asyncio.Task[None]]:
+async def serving(
+    app: Any, sock: socket.socket, *, behind_proxy: bool, head_s: float = HEAD_S
+) -> AsyncGenerator[asyncio.Task[None]]:
     """Serve `app` until the block ends; requests under way get a few seconds to finish."""
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=type("Protocol", (PatientProtocol,), {"head_s": head_s}),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -58,7 +61,6 @@ async def serving(app: Any, sock: socket.socket, *, behind_proxy: bool) -> Async
         proxy_headers=behind_proxy,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=_GRACE_S,
-        h11_max_incomplete_event_size=64 * 1024,
         backlog=2_048,
     )
     server = Server(config)

@@ -318,6 +318,17 @@ async def test_a_foreign_entry_is_read_and_an_unreadable_one_harms_no_neighbour(
     assert seen.settled[1].raw() == b"\xff\xfe garbage"
 
 
+async def test_a_reader_counts_as_a_consumer_before_its_first_entry(place: Place, running: Running) -> None:
+    bus = await running.reading(Seen())
+
+    def consumers() -> int | None:
+        return next(row.consumers for row in rows if row.group == "enrich")
+
+    rows = await bus.stats()
+    while consumers() != 1:
+        rows = await bus.stats()
+
+
 async def test_stats_count_what_is_unread_and_what_is_under_way(place: Place, running: Running) -> None:
     seen = Seen()
     seen.gate.clear()
