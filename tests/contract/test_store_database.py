@@ -1,7 +1,6 @@
 """The database behind the store: durability, group commit, readers, lost races, full disks, lost servers."""
 
 import asyncio
-import os
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -22,6 +21,10 @@ def put(name: str, value: str = "x") -> Callable[[Connection], None]:
         connection.execute(insert(meta), {"name": name, "value": value})
 
     return unit
+
+
+def files(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
 
 
 def names(connection: Connection) -> list[str]:
@@ -239,7 +242,7 @@ async def test_the_last_connection_to_close_is_the_writers(tmp_path: Path) -> No
     await database.migrate()
     await asyncio.gather(*(database.read(names) for _ in range(8)))
     await database.close()
-    assert os.listdir(tmp_path) == ["one.sqlite"]  # checkpointed, its log gone
+    assert files(tmp_path) == ["one.sqlite"]  # checkpointed, its log gone
 
 
 # PostgreSQL alone
