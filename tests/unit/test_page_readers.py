@@ -12,6 +12,7 @@ STORY = (
     "<h1>The bridge opens</h1><p>The bridge opened on Tuesday after three months of work, the town hall said.</p>"
     "<p>Drivers are glad, and so are cyclists, who had to take a long way round since the spring of last year.</p>"
 )
+LINKS = f"<p><a href=/x>{'Another story with a long headline ' * 4}</a></p>" * 6
 
 
 def page(body: str, head: str = "", root: str = '<html lang="en-GB">') -> str:
@@ -81,8 +82,9 @@ def test_an_empty_page_is_refused_as_an_article() -> None:
         f"<h1>The Courier</h1><article><p>Teaser</p></article><article>{STORY}<div class=share>Share</div></article>",
         f'<div itemprop="articleBody">{STORY}<p>Read also: why it was closed</p></div><article>{"teaser " * 40}</article>',
         STORY,
+        f"<section>{LINKS}</section><section>{STORY}</section>",
     ],
-    ids=["article", "main", "density", "two articles", "microdata", "bare"],
+    ids=["article", "main", "density", "two articles", "microdata", "bare", "beside long links"],
 )
 def test_the_story_of_a_page_is_found(body: str) -> None:
     fields = read_page_html(page(body))

@@ -55,7 +55,8 @@ def test_a_declared_language_yields_to_a_body_that_clearly_differs() -> None:
 
 
 def test_a_headline_alone_never_overrules_what_was_declared() -> None:
-    assert judge("Le bac reprend", "", "en").lang == "en"
+    assert judge(FRENCH, "", "en").lang == "en"
+    assert judge(FRENCH, "Photo.", "en").lang == "en"
     assert judge("Le bac reprend", "Oui.", "en").lang == "en"
 
 
