@@ -18,7 +18,7 @@ from schemas.event import FeedUpdated, ThinEvent
 from schemas.subscription import Endpoint
 from schemas.topics import FEED_UPDATED, INBOX, READS
 from services.bus import Batch, Entry
-from services.cli.wire import Running, clock, first_key, new_id
+from services.cli.wire import Running, clock, first_key, made_at, new_id
 
 _OUTBOUND_STAGES = frozenset({"deliver", "http"})
 
@@ -35,7 +35,14 @@ async def start_stages(stack: AsyncExitStack, running: Running) -> None:
     if "ingest" in running.stages:
         from services.ingest.worker import ingest_inbox
 
-        handlers["ingest"] = partial(ingest_inbox, store=running.store, new_id=new_id, **parts)
+        handlers["ingest"] = partial(
+            ingest_inbox,
+            store=running.store,
+            new_id=new_id,
+            received=running.metrics.received,
+            rejected=running.metrics.rejected,
+            **parts,
+        )
     if "enrich" in running.stages:
         from services.enrich.worker import enrich_articles
 
@@ -50,6 +57,7 @@ async def start_stages(stack: AsyncExitStack, running: Running) -> None:
             pool=running.pool,
             base_url=running.base_url,
             publisher=running.settings.title,
+            shown=partial(_time_feeds, running),
             **parts,
         )
     if "deliver" in running.stages:
@@ -99,8 +107,13 @@ async def _deliver(stack: AsyncExitStack, running: Running) -> Callable[[Batch],
 def _count_attempt(running: Running, _endpoint: Endpoint, delivery: PendingDelivery, attempt: Attempt) -> None:
     running.metrics.attempted(attempt.outcome, attempt.status, attempt.ms / 1000)
     if attempt.outcome is Outcome.OK and attempt.n == 1:
-        begun = int(delivery.event_id[:12], 16) / 1000  # our ids begin with their millisecond
-        running.metrics.reached("webhook", attempt.at.timestamp() + attempt.ms / 1000 - begun)
+        running.metrics.reached("webhook", attempt.at.timestamp() + attempt.ms / 1000 - made_at(delivery.event_id))
+
+
+def _time_feeds(running: Running, event_ids: Sequence[str]) -> None:
+    now = clock().timestamp()
+    for event_id in event_ids:
+        running.metrics.reached("feed", now - made_at(event_id))
 
 
 async def _sending(stack: AsyncExitStack, running: Running) -> _Sending:
@@ -170,6 +183,8 @@ async def start_http(stack: AsyncExitStack, running: Running, sock: socket.socke
             stats=partial(_stats, running),
             metrics=partial(_metrics, running),
             asyncapi=partial(_asyncapi, running),
+            received=running.metrics.received,
+            rejected=running.metrics.rejected,
             wake=partial(_wake, running),
             feeds=(feed_routes(documents, clock=clock, on_served=running.metrics.feed_served),),
             title=settings.title,

@@ -84,6 +84,11 @@ def new_id() -> str:
     return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
 
 
+def made_at(an_id: str) -> float:
+    """Return when `new_id` made this one, in Unix seconds."""
+    return int(an_id[:12], 16) / 1000
+
+
 def run_until_signalled(
     settings: Settings,
     stages: frozenset[str],

@@ -54,6 +54,8 @@ class Deps:
     stats: Callable[[], Awaitable[Mapping[str, Any]]]
     metrics: Callable[[], Awaitable[bytes]]
     asyncapi: Callable[[], Mapping[str, Any]]
+    received: Callable[[str, int], None] = lambda _origin, _count: None  # events that were committed
+    rejected: Callable[[str], None] = lambda _cause: None  # one that was refused
     wake: Callable[[], None] = lambda: None  # work may be due at once: the sweeper and the drain look
     feeds: Sequence[APIRouter] = ()
     title: str = "Wireroom"

@@ -57,7 +57,14 @@ class _Read(NamedTuple):
 
 
 async def ingest_inbox(
-    batch: Batch, *, store: Inbox, relay: Publishes, clock: Callable[[], datetime], new_id: Callable[[], str]
+    batch: Batch,
+    *,
+    store: Inbox,
+    relay: Publishes,
+    clock: Callable[[], datetime],
+    new_id: Callable[[], str],
+    received: Callable[[str, int], None] = lambda _origin, _count: None,
+    rejected: Callable[[str], None] = lambda _cause: None,
 ) -> None:
     """Take in every entry at least once, and commit its event exactly once.
 
@@ -80,6 +87,9 @@ async def ingest_inbox(
     if dead:
         await store.dead_letters.add(dead)
     await relay.publish([row for one in accepted for row in one.rows])
+    received("stream", len(good))
+    for letter in dead:
+        rejected(letter.cause)
     _log.info("inbox read", entries=len(batch.entries), taken=len(good), dead=len(dead))
 
 

@@ -34,6 +34,7 @@ async def syndicate_articles(
     clock: Callable[[], datetime],
     base_url: str,
     publisher: str,
+    shown: Callable[[Sequence[str]], None] = lambda _event_ids: None,
 ) -> None:
     """Bring each enriched article into its feeds at least once; record it exactly once.
 
@@ -61,6 +62,7 @@ async def syndicate_articles(
         await store.work.give_up(dead, clock())
         _log.error("syndicate.quarantined", articles=[letter.article_id for letter in dead])
     rows = await store.feeds.record(good, clock()) if good else []
+    shown([each.event_id for each in good])
     await relay.publish(rows)  # lost in a crash? the sweeper finds the rows
 
 

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from schemas.lifecycle import Submission
 from schemas.refusal import Refusal
 from services.http.api.receipts import answer, commit, conflict
+from services.http.deps import deps_of
 from services.http.problems import Problem, refused
 from services.ingest.core import read_event
 
@@ -31,6 +32,7 @@ async def publish_batch(request: Request, items: Iterator[bytes]) -> Response:
             raise Problem(413, "too_many", f"A batch holds at most {MAX_ITEMS:,} items; nothing after them was read.")
         verdict = read_event(item)
         if isinstance(verdict, Refusal):
+            deps_of(request).rejected(verdict.cause)
             answers.append({"status": "refused", "problem": refused(verdict).body()})
         else:
             answers.append({})
@@ -53,6 +55,7 @@ async def _commit(request: Request, good: list[tuple[int, Submission]], answers:
     for (place, submission), one in zip(good, accepted, strict=True):
         said = answer(one.receipt, submission)
         if one.receipt.outcome == "conflict":
+            deps_of(request).rejected("conflict")
             del said["event_id"]
             said["problem"] = conflict(one.receipt).body()
         answers[place] = said

@@ -1,5 +1,6 @@
 """Committing submissions, and telling their publishers what became of them."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,8 @@ async def commit(request: Request, submissions: Sequence[Submission]) -> list[Ac
     deps = deps_of(request)
     now = deps.clock()
     accepted = await deps.store.articles.accept([arrived(one, now) for one in submissions], decide, now, deps.new_id)
+    for origin, some in Counter(one.origin for one in submissions).items():
+        deps.received(origin, some)
     publish_later(request, [row for one in accepted for row in one.rows])
     return accepted
 
@@ -38,10 +41,12 @@ def publish_later(request: Request, rows: Sequence[OutboxRow]) -> None:
 async def commit_one(request: Request, verdict: Submission | Refusal, codes: Mapping[str, int] = CREATED) -> Response:
     """Commit a single event and answer it. Raises Problem when it was refused or is in conflict."""
     if isinstance(verdict, Refusal):
+        deps_of(request).rejected(verdict.cause)
         raise refused(verdict)
     [accepted] = await commit(request, [verdict])
     receipt = accepted.receipt
     if receipt.outcome == "conflict":
+        deps_of(request).rejected("conflict")
         raise conflict(receipt)
     return JSONResponse(answer(receipt, verdict), codes[receipt.outcome])
 
