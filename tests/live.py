@@ -90,7 +90,9 @@ class Live:
         """Start it; `forget` the address that an earlier run may have left."""
         if forget:
             (self.data_dir / "address").unlink(missing_ok=True)
-        env = {k: v for k, v in os.environ.items() if not k.startswith("WIREROOM_")}
+        # With PYTHONDONTWRITEBYTECODE each of the processes would compile all sources anew.
+        unwanted = {"PYTHONDONTWRITEBYTECODE"}
+        env = {k: v for k, v in os.environ.items() if not k.startswith("WIREROOM_") and k not in unwanted}
         env |= {
             "WIREROOM_DATA_DIR": str(self.data_dir),
             "WIREROOM_BIND": "127.0.0.1:0",

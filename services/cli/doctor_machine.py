@@ -33,7 +33,6 @@ PACKAGES = {  # distribution: module; a test compares them with pyproject.toml
     "orjson": "orjson",
     "prometheus-client": "prometheus_client",
     "psycopg": "psycopg",
-    "psycopg-pool": "psycopg_pool",
     "py3langid": "py3langid",
     "pydantic": "pydantic",
     "pydantic-settings": "pydantic_settings",

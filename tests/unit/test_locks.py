@@ -15,7 +15,7 @@ LOCKS = sorted((ROOT / "deploy").glob("*.lock"))
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 # Libraries that another one picks up by itself, and names that differ from what is imported.
 BY_ITSELF = {"hiredis", "httptools"}
-IMPORTED_AS = {"prometheus-client": "prometheus_client", "psycopg-pool": "psycopg_pool"}
+IMPORTED_AS = {"prometheus-client": "prometheus_client"}
 
 
 def _named(requirement: str) -> str:
