@@ -39,6 +39,7 @@ async def start_stages(stack: AsyncExitStack, running: Running) -> None:
             ingest_inbox,
             store=running.store,
             new_id=new_id,
+            check_room=partial(_check_room, running),
             received=running.metrics.received,
             rejected=running.metrics.rejected,
             **parts,
@@ -183,6 +184,7 @@ async def start_http(stack: AsyncExitStack, running: Running, sock: socket.socke
             stats=partial(_stats, running),
             metrics=partial(_metrics, running),
             asyncapi=partial(_asyncapi, running),
+            check_room=partial(_check_room, running),
             received=running.metrics.received,
             rejected=running.metrics.rejected,
             wake=partial(_wake, running),
@@ -252,6 +254,17 @@ async def _send_test(running: Running, endpoint: Endpoint) -> Response:
     return Response(
         cause=Cause.INTERNAL, detail="the test waits: the endpoint is paused, disabled or busy; see its deliveries"
     )
+
+
+def _check_room(running: Running) -> None:
+    """Refuse new events while what was accepted still has room to be worked on (P8). The sample is 2 s old at most."""
+    from services.store import StoreFull
+
+    reading, least = running.sampler.newest, running.settings.min_free_mb
+    if running.settings.database_url is not None or reading is None or reading.disk is None:
+        return
+    if reading.disk.free < least * 1024 * 1024:
+        raise StoreFull(f"less than {least} MiB are free where the data is; new events are refused until there is room")
 
 
 async def _ready(running: Running) -> Any:

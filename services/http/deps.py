@@ -54,6 +54,7 @@ class Deps:
     stats: Callable[[], Awaitable[Mapping[str, Any]]]
     metrics: Callable[[], Awaitable[bytes]]
     asyncapi: Callable[[], Mapping[str, Any]]
+    check_room: Callable[[], None] = lambda: None  # raises StoreFull before the disk is full (P8)
     received: Callable[[str, int], None] = lambda _origin, _count: None  # events that were committed
     rejected: Callable[[str], None] = lambda _cause: None  # one that was refused
     wake: Callable[[], None] = lambda: None  # work may be due at once: the sweeper and the drain look

@@ -63,6 +63,7 @@ async def ingest_inbox(
     relay: Publishes,
     clock: Callable[[], datetime],
     new_id: Callable[[], str],
+    check_room: Callable[[], None] = lambda: None,
     received: Callable[[str, int], None] = lambda _origin, _count: None,
     rejected: Callable[[str], None] = lambda _cause: None,
 ) -> None:
@@ -74,6 +75,7 @@ async def ingest_inbox(
     id); of the bad ones a second dead letter may be written, which is better than none. Raises only
     when the store cannot: a later try helps.
     """
+    check_room()
     now = clock()
     read = [_Read(entry, read_entry(entry.fields, entry.data, entry.problem, entry.id)) for entry in batch.entries]
     good = [(one.entry, arrived(one.verdict, now)) for one in read if isinstance(one.verdict, Submission)]

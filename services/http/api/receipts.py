@@ -24,6 +24,7 @@ async def commit(request: Request, submissions: Sequence[Submission]) -> list[Ac
     finds what was not published.
     """
     deps = deps_of(request)
+    deps.check_room()
     now = deps.clock()
     accepted = await deps.store.articles.accept([arrived(one, now) for one in submissions], decide, now, deps.new_id)
     for origin, some in Counter(one.origin for one in submissions).items():
