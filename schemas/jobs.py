@@ -80,7 +80,7 @@ class Shown(NamedTuple):
     enrichment: Enrichment
     revision: int
     facts: int
-    accepted_at: datetime
+    accepted_at: datetime  # or its embargo's end, where that is later
 
 
 class SyndicateJob(NamedTuple):
@@ -97,8 +97,8 @@ class SyndicateJob(NamedTuple):
     state: ArticleState
     shown: Shown | None
     expired: bool
-    first_published: datetime | None  # the earliest `published_at` that any revision stated
-    first_accepted_at: datetime
+    first_published: datetime | None  # the earliest `published_at` of any revision that was ever open to readers
+    first_accepted_at: datetime  # the same of `Shown.accepted_at`; an embargoed revision changes neither (P9)
     feeds_ever: tuple[str, ...]  # every feed that ever carried it, by name
     entry_id: str  # an IRI, minted once for the article (RFC 4287 §4.2.6)
     previous: Entry | None  # as recorded last

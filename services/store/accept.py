@@ -66,7 +66,6 @@ class _Known:
     version: int = 0
     shown: int = 0
     retraction_event_id: str | None = None
-    first_published: datetime | None = None
     first_accepted_at: datetime | None = None
     new: bool = True
     changed: bool = False
@@ -87,7 +86,6 @@ class _Known:
             "shown": self.shown,
             "status": self.status,
             "retraction_event_id": self.retraction_event_id,
-            "first_published": self.first_published,
             "first_accepted_at": self.first_accepted_at or now,
             "changed_at": now,
         }
@@ -123,7 +121,6 @@ class _Acceptance:
                 row.version,
                 row.shown,
                 row.retraction_event_id,
-                row.first_published,
                 row.first_accepted_at,
                 new=False,
             )
@@ -190,14 +187,13 @@ class _Acceptance:
                 "content": document(numbered),
                 "event_id": event_id,
                 "accepted_at": self.now,
+                "published_at": content.published_at,
                 "embargo_until": content.embargo_until,
                 "expires_at": content.expires_at,
                 "facts": 1,
                 "expired": 0,
             }
         )
-        if content.published_at is not None:
-            known.first_published = min(known.first_published or content.published_at, content.published_at)
         if number == decision.state.newest:
             known.newest = numbered
 

@@ -118,8 +118,9 @@ class DeadLetters:
     async def retry(self, ids: Sequence[int], now: datetime) -> Retried:
         """Set given-up work going again and close its letters; those closed before are left out.
 
-        Stage work waits again with a message to publish; deliveries wait again; unreadable bytes are
-        returned for whoever can read them now, their letters closed.
+        Stage work waits again with a message to publish; deliveries wait again, but not those whose
+        endpoint is gone or whose content was taken back; unreadable bytes are returned for whoever can
+        read them now.
         """
         return await self._database.write(lambda connection: _retry(connection, ids, now))
 
@@ -137,13 +138,15 @@ def _record(row: Row[Any]) -> DeadLetterRecord:
 
 
 def _retry(connection: Connection, ids: Sequence[int], now: datetime) -> Retried:
-    letters = _OPEN.find(connection, ids)
-    unique = {row.id: row for row in letters}
-    deliveries = [
-        row.delivery_id
-        for row in unique.values()
-        if row.delivery_id is not None and retry_delivery(connection, row.delivery_id, now, None)
-    ]
+    unique = {row.id: row for row in _OPEN.find(connection, ids)}
+    deliveries: list[str] = []
+    for row in list(unique.values()):
+        if row.delivery_id is None:
+            continue
+        if retry_delivery(connection, row.delivery_id, now, None):
+            deliveries.append(row.delivery_id)
+        else:
+            del unique[row.id]  # its endpoint is gone, or a retraction overtook it: it stays dead, and listed
     raw = [_record(row) for row in unique.values() if row.event_id is None and row.delivery_id is None]
     stages: dict[str, list[str]] = {}
     for row in unique.values():

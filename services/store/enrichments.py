@@ -1,6 +1,7 @@
 """What the enrich stage loads and records."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,11 +15,11 @@ from schemas.jobs import Enriched, EnrichJob, OutboxRow
 from schemas.topics import ENRICHED
 from services.store import settle
 from services.store.accept import work_row
-from services.store.columns import document, parsed
+from services.store.columns import Moment, document, parsed
 from services.store.database import Database
 from services.store.ledger import Ledger
 from services.store.outbox_rows import Message, add, thin
-from services.store.sql import listed, upsert
+from services.store.sql import earlier, listed, upsert
 from services.store.statement import Statement
 from services.store.tables import article, enrichment, event, revision, term, work
 
@@ -63,7 +64,13 @@ _ARTICLES = Statement(
 )
 _TIMES = Statement(
     select(
-        revision.c.article_id, revision.c.revision, revision.c.embargo_until, revision.c.expires_at, revision.c.facts
+        revision.c.article_id,
+        revision.c.revision,
+        revision.c.accepted_at,
+        revision.c.published_at,
+        revision.c.embargo_until,
+        revision.c.expires_at,
+        revision.c.facts,
     ).where(revision.c.article_id.in_(listed("ids")), revision.c.revision.in_(listed("numbers")))
 )
 _ADD_EVENTS = Statement(insert(event))
@@ -75,6 +82,8 @@ _CHANGE = Statement(
         version=article.c.version + bindparam("steps"),
         shown=bindparam("now_shown"),
         status=bindparam("now_status"),
+        first_published=earlier(article.c.first_published, bindparam("published", type_=Moment)),
+        first_opened=earlier(article.c.first_opened, bindparam("opened", type_=Moment)),
         changed_at=bindparam("now"),
     )
 )
@@ -97,36 +106,39 @@ _KEEP = Statement(
 _ADD_TERMS = Statement(upsert(term).on_conflict_do_nothing())
 
 
-class _Articles:
-    """The articles of one transaction, as they change."""
+@dataclass
+class _Changing:
+    """An article as one transaction changes it."""
 
-    def __init__(self, rows: Sequence[Row[Any]]) -> None:
-        self._rows = {row.id: [row.shown, row.status, 0] for row in rows}
+    shown: int
+    status: str
+    steps: int = 0  # its version grows by so much
+    published: datetime | None = None
+    opened: datetime | None = None
 
-    def __contains__(self, article_id: str) -> bool:
-        return article_id in self._rows
+    def enriched(self, number: int, times: Row[Any], now: datetime) -> None:
+        """Note that a revision is ready; until its embargo ends it changes nothing that could be seen."""
+        if times.embargo_until is not None and times.embargo_until > now:
+            self.status = "embargoed" if self.status == "received" else self.status
+            return
+        opened = opens_at(times)
+        self.opened = opened if self.opened is None else min(self.opened, opened)
+        if times.published_at is not None:
+            self.published = times.published_at if self.published is None else min(self.published, times.published_at)
+        if number > self.shown:
+            self.shown = number
+            if self.status not in {"withdrawn", "takedown"}:
+                self.status = "expired" if is_over(times, now) else "published"
 
-    def step(self, article_id: str) -> None:
-        """Something about it changed: its version grows."""
-        self._rows[article_id][2] += 1
 
-    def enriched(self, article_id: str, number: int, *, held: bool, expired: bool) -> None:
-        """Note that a revision is ready, or would be but for its embargo."""
-        row = self._rows[article_id]
-        if not held and number > row[0]:
-            row[0] = number
-            if row[1] not in {"withdrawn", "takedown"}:
-                row[1] = "expired" if expired else "published"
-        elif held and row[1] == "received":
-            row[1] = "embargoed"
+def opens_at(times: Row[Any]) -> datetime:
+    """Say since when readers may see a revision: when it was accepted, or its embargo's end."""
+    return max(times.accepted_at, times.embargo_until or times.accepted_at)
 
-    def changes(self, now: datetime) -> list[dict[str, Any]]:
-        """Rows for the update."""
-        return [
-            {"article_id": name, "now_shown": shown, "now_status": status, "steps": steps, "now": now}
-            for name, (shown, status, steps) in self._rows.items()
-            if steps
-        ]
+
+def is_over(times: Row[Any], now: datetime) -> bool:
+    """Say whether a revision has expired."""
+    return times.expires_at is not None and times.expires_at <= now
 
 
 class _Recording:
@@ -137,7 +149,9 @@ class _Recording:
         self.now = now
         self.rows = rows
         ids = sorted({row.article_id for row in rows.values()})
-        self.articles = _Articles(_ARTICLES.find(connection, ids))
+        self.articles: dict[str, _Changing] = {
+            row.id: _Changing(row.shown, row.status) for row in _ARTICLES.find(connection, ids)
+        }
         self.ledger = Ledger(connection)
         self.settled = settle.done(connection, self.ledger, "enrich", rows, now)
         numbers = sorted({rows[name].revision for name in self.settled})
@@ -155,15 +169,15 @@ class _Recording:
     def pass_on(self, done: Enriched) -> None:
         """Note what follows from one enrichment."""
         row = self.rows[done.event_id]
-        self.articles.step(row.article_id)
+        known = self.articles[row.article_id]
+        known.steps += 1
         until: datetime | None = None
         times = self.times.get((row.article_id, row.revision))
         if row.type != EventType.RETRACTED and times is not None and done.enrichment is not None:
             until = times.embargo_until if times.embargo_until and times.embargo_until > self.now else None
-            over = times.expires_at is not None and times.expires_at <= self.now
             self._keep(row, done.enrichment)
-            self.articles.enriched(row.article_id, row.revision, held=until is not None, expired=over)
-            if over:
+            known.enriched(row.revision, times, self.now)
+            if is_over(times, self.now):
                 self.flags.append(_flag(row, times.facts, expired=True))
             elif times.expires_at is not None:
                 self._expiry(row, times.expires_at, max(times.facts, row.facts) + 1)
@@ -210,13 +224,28 @@ class _Recording:
         self.messages.append(Message(ENRICHED.name, body, event_id, at))
         self.flags.append(_flag(row, facts, expired=False))
 
+    def _changes(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "article_id": name,
+                "now_shown": known.shown,
+                "now_status": known.status,
+                "steps": known.steps,
+                "published": known.published,
+                "opened": known.opened,
+                "now": self.now,
+            }
+            for name, known in self.articles.items()
+            if known.steps
+        ]
+
     def write(self) -> list[OutboxRow]:
         """Write everything noted; returns the rows to publish at once."""
         connection = self.connection
         _KEEP.many(connection, self.kept)
         _FLAG.many(connection, self.flags)
         _ADD_TERMS.many(connection, self.terms)
-        _CHANGE.many(connection, self.articles.changes(self.now))
+        _CHANGE.many(connection, self._changes())
         _ADD_EVENTS.many(connection, self.events)
         _ADD_WORK.many(connection, self.work)
         rows = add(connection, self.messages, self.now)

@@ -5,7 +5,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, case, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from schemas.delivery import WorkState
 from schemas.event import EventType
@@ -14,8 +14,9 @@ from schemas.lifecycle import ArticleState
 from schemas.subscription import EndpointState
 from services.store import settle
 from services.store.accept import state_of
+from services.store.columns import Moment
 from services.store.ledger import Ledger
-from services.store.sql import listed, upsert
+from services.store.sql import earlier, listed, upsert
 from services.store.statement import Statement
 from services.store.supersede import is_superseded
 from services.store.tables import article, delivery, endpoint, event, mailbox, payload, work
@@ -59,7 +60,7 @@ _NUMBER = Statement(
     .where(mailbox.c.endpoint_id == bindparam("of_endpoint"))
     .values(
         sequence=bindparam("reached"),
-        due_at=case((mailbox.c.due_at < bindparam("due"), mailbox.c.due_at), else_=bindparam("due")),
+        due_at=earlier(mailbox.c.due_at, bindparam("due", type_=Moment)),
     )
 )
 
@@ -215,7 +216,8 @@ class _FanOut:
             _ADD_DELIVERIES.many(self.connection, self.rows)
             # Due at once, though retries may be planned for later: first tries never wait for them.
             numbered = [
-                {"of_endpoint": name, "reached": self.mailboxes[name], "due": self.now} for name in sorted(self.woken)
+                {"of_endpoint": name, "reached": self.mailboxes[name], "due": self.now if active else None}
+                for name, active in sorted(self.woken.items())
             ]
             _NUMBER.many(self.connection, numbered)
         self.ledger.settle()

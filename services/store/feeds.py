@@ -18,6 +18,7 @@ from schemas.records import CarriedBy, FeedRow
 from services.store.accept import state_of
 from services.store.columns import parsed
 from services.store.database import Database
+from services.store.enrichments import opens_at
 from services.store.feed_record import record
 from services.store.sql import cursor_of, listed, read_cursor
 from services.store.statement import Statement
@@ -54,6 +55,7 @@ _VIEWS = Statement(
         article,
         revision.c.content,
         revision.c.accepted_at,
+        revision.c.embargo_until,
         revision.c.expired,
         enrichment.c.data.label("enrichment_data"),
         enrichment.c.facts,
@@ -233,7 +235,7 @@ def _view(row: Row[Any], ever: tuple[str, ...], namespace: UUID) -> View:
     shown: Shown | None = None
     if row.content is not None and row.enrichment_data is not None:
         content, made = parsed(Article, row.content), parsed(Enrichment, row.enrichment_data)
-        shown = Shown(content, made, row.shown, row.facts, row.accepted_at)
+        shown = Shown(content, made, row.shown, row.facts, opens_at(row))
     if state.retracted and not state.is_retracted and row.shown <= state.retracted:
         # The revision that brings it back is not open yet (not enriched, or under embargo): until then
         # readers see what the retraction left.
@@ -244,7 +246,7 @@ def _view(row: Row[Any], ever: tuple[str, ...], namespace: UUID) -> View:
         shown=shown,
         expired=bool(row.expired),
         first_published=row.first_published,
-        first_accepted_at=row.first_accepted_at,
+        first_accepted_at=row.first_opened or row.first_accepted_at,
         feeds_ever=ever,
         entry_id=row.entry_id or minted(row.id, namespace),
         previous=None if row.entry_data is None else parsed(Entry, row.entry_data),

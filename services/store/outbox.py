@@ -11,9 +11,11 @@ from schemas.event import EventType
 from schemas.jobs import OutboxRow
 from schemas.records import OutboxStats
 from schemas.topics import ACCEPTED, ENRICHED
+from services.store.columns import Moment
 from services.store.database import Database
+from services.store.enrichments import opens_at
 from services.store.ledger import Ledger
-from services.store.sql import chunks, listed
+from services.store.sql import chunks, earlier, listed
 from services.store.statement import Statement
 from services.store.tables import article, event, outbox, revision, work
 
@@ -69,6 +71,11 @@ _RELEASE = Statement(
     .values(state=WorkState.WAITING.value, since=bindparam("now"), not_before=None)
     .returning(work.c.event_id, work.c.stage)
 )
+_TIMES = Statement(
+    select(revision.c.accepted_at, revision.c.published_at, revision.c.embargo_until).where(
+        revision.c.article_id == bindparam("of_article"), revision.c.revision == bindparam("number")
+    )
+)
 _EXPIRE = Statement(
     update(revision)
     .where(revision.c.article_id == bindparam("of_article"), revision.c.revision == bindparam("number"))
@@ -92,6 +99,8 @@ _OPEN = Statement(
     .values(
         version=article.c.version + 1,
         changed_at=bindparam("now"),
+        first_published=earlier(article.c.first_published, bindparam("published", type_=Moment)),
+        first_opened=earlier(article.c.first_opened, bindparam("opened", type_=Moment)),
         shown=case((article.c.shown < bindparam("number"), bindparam("number")), else_=article.c.shown),
         status=case((article.c.status.in_(["received", "embargoed", "expired"]), "published"), else_=article.c.status),
     )
@@ -193,7 +202,11 @@ def _release(connection: Connection, falling: Sequence[Row[Any]], now: datetime)
     for event_id in sorted(released):
         row = events[event_id]
         change = {"of_article": row.article_id, "number": row.revision, "now": now}
-        (over if row.type == EventType.EXPIRED else opened).append(change)
+        if row.type == EventType.EXPIRED:
+            over.append(change)
+        else:
+            times = _TIMES.one(connection, of_article=row.article_id, number=row.revision)
+            opened.append(change | {"published": times.published_at, "opened": opens_at(times)})
     _EXPIRE.many(connection, over)
     _OVER.many(connection, over)
     _OPEN.many(connection, opened)

@@ -86,7 +86,8 @@ def _enter(connection: Connection, row: dict[str, Any], now: datetime, *, active
     fresh = {"state": state.value, "tries": 0, "retrying": 0, "next_at": now, "created_at": now}
     _ADD.run(connection, **row, **fresh)
     ledger.delivery(row["event_id"], None, state)
-    SOONER.run(connection, of_endpoint=row["endpoint_id"], due=now)
+    if active:
+        SOONER.run(connection, of_endpoint=row["endpoint_id"], due=now)
     ledger.settle()
 
 
@@ -140,7 +141,8 @@ def retry(connection: Connection, delivery_id: str, now: datetime, subscriber: s
     new = WorkState.WAITING if active else WorkState.HELD
     _AGAIN.run(connection, of_delivery=delivery_id, new=new.value, now=now)
     _CLOSE_LETTERS.run(connection, of_delivery=delivery_id, now=now)
-    SOONER.run(connection, of_endpoint=found.endpoint_id, due=now)
+    if active:
+        SOONER.run(connection, of_endpoint=found.endpoint_id, due=now)
     if found.state != new:
         ledger.delivery(found.event_id, WorkState(found.state), new)
     ledger.settle()

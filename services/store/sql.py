@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import BindParameter, ColumnElement, Connection, Executable, bindparam, literal_column
+from sqlalchemy import BindParameter, ColumnElement, Connection, Executable, bindparam, case, literal_column
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 T = TypeVar("T")
 
-__all__ = ["HELD", "WAITING", "chunks", "cursor_of", "find", "listed", "read_cursor", "upsert"]
+__all__ = ["HELD", "WAITING", "chunks", "cursor_of", "earlier", "find", "listed", "read_cursor", "upsert"]
 
 CHUNK = 512
 
@@ -43,6 +43,11 @@ def find(connection: Connection, statement: Executable, ids: Iterable[Any], **ot
     for part in chunks(ids):
         rows.extend(connection.execute(statement, {"ids": part, **others}))
     return rows
+
+
+def earlier(column: ColumnElement[Any], value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Choose the earlier of two, either of which may be None. LEAST and MIN differ between the databases."""
+    return case((value.is_(None), column), (column.is_(None), value), (column < value, column), else_=value)
 
 
 def cursor_of(*place: Any) -> str:

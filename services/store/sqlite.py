@@ -254,6 +254,7 @@ def _connect(path: Path, busy_s: float, *, readonly: bool) -> sqlite3.Connection
         else:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA journal_size_limit = 67108864")  # bytes the log keeps after a burst
         connection.execute("PRAGMA cache_size = -16000")  # KiB
     except sqlite3.Error:
         connection.close()

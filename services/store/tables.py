@@ -51,8 +51,9 @@ article = _table(
     Column("retracted_at", Moment),
     Column("retraction_event_id", Words),  # the one that stands; a repeat is answered with it
     _must("reinstated", Whole),
-    Column("first_published", Moment),
     _must("first_accepted_at", Moment),
+    Column("first_published", Moment),  # of revisions that readers may see, like the next (P9)
+    Column("first_opened", Moment),
     _must("changed_at", Moment),
     sqlite_with_rowid=False,
 )
@@ -66,6 +67,7 @@ revision = _table(
     _must("content", Blob),
     _must("event_id", Words),
     _must("accepted_at", Moment),
+    Column("published_at", Moment),
     Column("embargo_until", Moment),
     Column("expires_at", Moment),
     _must("facts", Whole),  # the highest given out

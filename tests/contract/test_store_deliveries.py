@@ -147,6 +147,7 @@ async def test_a_paused_endpoint_collects_and_sends_when_it_is_resumed(room: New
     assert await states(room) == ["held: paused", "held"]
     assert await room.store.deliveries.due(room.later(hours=1), 10) == []
     assert await room.store.deliveries.next_due(room.now) is None
+    assert (await room.store.stats(room.now)).deliveries.oldest_due is None
     assert await room.sums() == {"accepted": 2, "held": 2}
     resumed = await room.store.endpoints.resume("w1", room.now)
     assert resumed is not None
@@ -376,6 +377,9 @@ async def test_a_retry_wakes_a_delivery_and_refuses_what_is_over(room: Newsroom)
     await room.store.deliveries.record([dead], room.now)
     await room.take(retracted())
     assert not await room.store.deliveries.retry(delivery, room.now)
+    [letter] = (await room.store.dead_letters.list()).items
+    assert (await room.store.dead_letters.retry([letter.id], room.now)).deliveries == []
+    assert (await room.store.dead_letters.list()).items == [letter]  # it stays dead, and listed
     assert not await room.store.deliveries.retry("unknown", room.now)
     await room.sums()
 

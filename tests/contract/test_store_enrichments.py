@@ -99,6 +99,29 @@ async def test_an_embargoed_correction_leaves_what_shows_as_it_is(room: Newsroom
     assert later.version > job.version
 
 
+async def test_an_embargoed_revision_dates_nothing_before_its_instant(room: Newsroom) -> None:
+    hidden = await room.take(published(article(title="X", published_at=START - HOUR, embargo_until=START + HOUR)))
+    room.later(minutes=1)
+    seen = await room.take(published(article(title="Y", published_at=START - timedelta(minutes=5))))
+    await room.enrich(hidden, seen)
+    job = (await room.store.feeds.load([seen]))[seen]
+    assert (job.first_published, job.first_accepted_at) == (START - timedelta(minutes=5), room.now)
+    room.later(hours=1)
+    await room.store.outbox.due(room.now, 10)
+    job = (await room.store.feeds.load([hidden]))[hidden]
+    assert (job.first_published, job.first_accepted_at) == (START - HOUR, START + timedelta(minutes=1))
+
+
+async def test_what_was_embargoed_dates_from_the_embargos_end(room: Newsroom) -> None:
+    event_id = await room.take(published(article(embargo_until=START + HOUR)))
+    await room.enrich(event_id)
+    room.later(hours=3)  # the sweeper was late
+    await room.store.outbox.due(room.now, 10)
+    job = (await room.store.feeds.load([event_id]))[event_id]
+    assert job.shown is not None
+    assert (job.shown.accepted_at, job.first_accepted_at) == (START + HOUR, START + HOUR)
+
+
 async def test_an_embargo_that_has_passed_holds_nothing(room: Newsroom) -> None:
     event_id = await room.take(published(article(embargo_until=START)))
     [row] = await room.store.enrichments.record([Enriched(event_id, MADE)], room.now)
