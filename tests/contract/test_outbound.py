@@ -426,6 +426,21 @@ async def test_every_stale_connection_of_a_pool_costs_no_failure(make: Make) -> 
     assert [response.status for response in again] == [202] * 8
 
 
+async def test_a_stale_connection_is_not_replaced_by_another_stale_one(make: Make) -> None:
+    gate = asyncio.Event()
+
+    async def restarted(seen: receivers.Seen, writer: asyncio.StreamWriter) -> bool:
+        return await (receivers.reset() if seen.connection <= 8 else receivers.status(202))(seen, writer)
+
+    async with Receiver(receivers.held(gate, receivers.status(200))) as partner, sending(make) as sender:
+        first = [asyncio.create_task(sender.send(post(partner.url))) for _ in range(8)]
+        await partner.got(8)
+        gate.set()
+        await asyncio.gather(*first)
+        partner.answer(restarted)
+        assert (await sender.send(post(partner.url))).status == 202
+
+
 async def test_a_byte_of_an_answer_forbids_the_repeat(make: Make) -> None:
     async with Receiver(receivers.status(200), receivers.close_after(b"H")) as partner, sending(make) as sender:
         await sender.send(post(partner.url))
@@ -566,6 +581,15 @@ async def test_a_name_server_that_changes_its_mind_reaches_nothing_refused(make:
     causes = [response.cause for response in responses]
     assert causes.count(Cause.CONNECT) == 334
     assert causes.count(Cause.BLOCKED_ADDRESS) == 666
+
+
+async def test_a_good_answer_is_not_dialled_beside_a_bad_one(make: Make) -> None:
+    async with Receiver(host="127.0.0.2") as partner:
+        policy = AddressPolicy.of(["127.0.0.2/32"])
+        async with sending(make, policy, names(partner_test=["127.0.0.2", "127.0.0.1"])) as sender:
+            response = await sender.send(post(f"http://partner.test:{partner.port}/"))
+    assert response.cause is Cause.BLOCKED_ADDRESS
+    assert partner.connections == 0
 
 
 async def test_the_judged_address_is_the_dialled_one(make: Make) -> None:

@@ -616,6 +616,51 @@ async def test_results_wait_while_the_store_is_away_and_nothing_is_sent_twice(he
     assert all(len(record.attempts) == 1 for record in records)
 
 
+class Gated(AwayAtTimes):
+    """The store's deliveries, whose `record` waits for a gate; `renew` is away, leases are counted."""
+
+    def __init__(self, real: Any) -> None:
+        super().__init__(real, 0)
+        self.gate = asyncio.Event()
+        self.leases = 0
+
+    async def record(self, done: Sequence[Result], now: datetime) -> list[bool]:
+        await self.gate.wait()
+        return await super().record(done, now)
+
+    async def lease(self, endpoint_id: str, owner: str, until: datetime, now: datetime) -> int | None:
+        self.leases += 1
+        return await self._real.lease(endpoint_id, owner, until, now)
+
+    async def renew(self, endpoint_id: str, fence: int, until: datetime) -> bool:
+        raise StoreUnavailable(f"restarting: {endpoint_id} {fence} {until}")
+
+
+async def test_a_slow_store_slows_a_mailbox_down_and_does_not_stop_it_at_once(here: World) -> None:
+    async with Receiver() as partner:
+        await here.endpoint(partner.url)
+        store = Gated(here.store.deliveries)
+        await here.drain(store=store, in_flight=1, lease_s=60.0).start()
+        await here.send(*[f"a-{n}" for n in range(8)])
+        await partner.got(4)
+        await asyncio.sleep(0.2)
+        assert len(partner.seen) == 4  # so many results wait to be written, and no more are made
+        store.gate.set()
+        await partner.got(8)
+
+
+async def test_a_lease_that_cannot_be_renewed_is_not_used_beyond_its_end(here: World) -> None:
+    async with Receiver(receivers.slow(0.1, status(200))) as partner:
+        await here.endpoint(partner.url)
+        store = Gated(here.store.deliveries)
+        store.gate.set()
+        await here.drain(store=store, in_flight=1, lease_s=0.3).start()
+        await here.send(*[f"a-{n}" for n in range(10)])
+        await here.settled()
+    assert len(partner.seen) == 10
+    assert store.leases >= 2
+
+
 class OneBadResult(AwayAtTimes):
     """The store's deliveries; results of one endpoint cannot be written."""
 
