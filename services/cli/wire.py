@@ -16,6 +16,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Cor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TextIO
 
 import structlog
@@ -208,7 +209,11 @@ def _pool(
     """Start the pool's processes; they get ready while the rest starts."""
     if not stages & {"enrich", "syndicate"}:
         return None, None
-    pool = Pool(settings.enrich_workers or max(2, os.cpu_count() or 2))
+    from services.enrich import chunk
+    from services.syndicate.render import render
+
+    workers = settings.enrich_workers or max(2, os.cpu_count() or 2)
+    pool = Pool(workers, prepare=(chunk.prepare, partial(render, [])))  # rendering nothing loads all it needs
     stack.push_async_callback(asyncio.to_thread, pool.stop)
     return pool, asyncio.create_task(asyncio.to_thread(pool.start))
 
