@@ -34,15 +34,32 @@ def storable(text: str) -> str:
     return text
 
 
+def words(text: str | None) -> str | None:
+    """Make text storable; None stays None."""
+    if text is None or (text.isascii() and "\x00" not in text):
+        return text
+    return storable(text)
+
+
+def microseconds(at: datetime | None) -> int | None:
+    """Count microseconds since 1970. A naive time raises TypeError."""
+    return None if at is None else (at - _EPOCH) // _MICROSECOND
+
+
+def instant(count: int | None) -> datetime | None:
+    """Read such a count back, as UTC."""
+    return None if count is None else _EPOCH + timedelta(microseconds=count)
+
+
 class Words(TypeDecorator[str]):
-    """Text of any length."""
+    """Text of any length; see `words`."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 SQLAlchemy passes it
-        """See `storable`."""
-        return None if value is None else storable(value)
+        """On the way in."""
+        return words(value)
 
 
 class Moment(TypeDecorator[datetime]):
@@ -56,12 +73,12 @@ class Moment(TypeDecorator[datetime]):
         return dialect.type_descriptor(Integer() if dialect.name == "sqlite" else BigInteger())
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 SQLAlchemy passes it
-        """Refuse naive times: subtracting the epoch raises TypeError."""
-        return None if value is None else (value - _EPOCH) // _MICROSECOND
+        """On the way in."""
+        return microseconds(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002 SQLAlchemy passes it
-        """UTC."""
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
+        """On the way out."""
+        return instant(value)
 
 
 def document(model: BaseModel) -> bytes:

@@ -10,32 +10,36 @@ from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Dialect
+from sqlalchemy import Connection, Dialect, LargeBinary
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import Delete, Executable, Insert, Select, Update
+from sqlalchemy.types import TypeEngine
 
+from services.store.columns import Moment, Words, instant, microseconds, words
 from services.store.sql import chunks
 
 Process = Callable[[Any], Any]
 
 
 class _Shape(NamedTuple):
-    """One compiled form. `order` None: the driver takes names, not places."""
+    """One compiled form. Each step is a parameter's name and what is done to its value; None: nothing."""
 
     text: str
-    order: tuple[str, ...] | None
+    steps: tuple[tuple[str, Process | None], ...]
+    by_place: bool  # SQLite's driver takes a list, psycopg names
     constants: dict[str, Any]
     lists: dict[str, list[str]]
-    processors: tuple[tuple[str, Process], ...]
 
     def bound(self, given: Mapping[str, Any]) -> Any:
         """Make the driver's parameters."""
-        values = {**self.constants, **given} if self.constants else dict(given)
-        for name, each in self.lists.items():
-            values.update(zip(each, values.pop(name), strict=True))
-        for name, process in self.processors:
-            values[name] = process(values[name])
-        return values if self.order is None else [values[name] for name in self.order]
+        values = given
+        if self.constants or self.lists:
+            values = {**self.constants, **given}
+            for name, each in self.lists.items():
+                values.update(zip(each, values.pop(name), strict=True))
+        if self.by_place:
+            return [values[name] if process is None else process(values[name]) for name, process in self.steps]
+        return {name: values[name] if process is None else process(values[name]) for name, process in self.steps}
 
 
 class Statement:
@@ -135,26 +139,36 @@ def _compile(core: Executable, dialect: Dialect, given: Mapping[str, Any], *, ma
     state = compiled.construct_expanded_state(values)
     lists = {name: list(names) for name, names in state.parameter_expansion.items()}
     constants: dict[str, Any] = {}
-    processors: dict[str, Process] = {}
+    processes: dict[str, Process | None] = {}
     for bind, name in compiled.bind_names.items():
-        process = bind.type.dialect_impl(dialect).bind_processor(dialect)
         names = lists.get(name, [name])
+        processes.update(dict.fromkeys(names, _process(bind.type, dialect)))
         if name not in given:
-            fixed = values[name] if name in lists else [values[name]]
-            constants.update(zip(names, fixed if process is None else map(process, fixed), strict=True))
+            constants.update(zip(names, values[name] if name in lists else [values[name]], strict=True))
             lists.pop(name, None)
-        elif process is not None:
-            processors.update((each, process) for each in names)
-    order = None if state.positiontup is None else tuple(state.positiontup)
-    return _Shape(state.statement, order, constants, lists, tuple(processors.items()))
+    order = tuple(processes) if state.positiontup is None else tuple(state.positiontup)
+    steps = tuple((name, processes[name]) for name in order)
+    return _Shape(state.statement, steps, state.positiontup is not None, constants, lists)
+
+
+def _process(kind: TypeEngine[Any], dialect: Dialect) -> Process | None:
+    """Find what makes a value the driver's; our own types' functions straight, for they run most of all."""
+    if isinstance(kind, Words):
+        return words
+    if isinstance(kind, Moment):
+        return microseconds
+    if isinstance(kind, LargeBinary):
+        return None
+    return kind.dialect_impl(dialect).bind_processor(dialect)
 
 
 def _reader(core: Any, dialect: Dialect) -> tuple[Process, tuple[tuple[int, Process], ...]]:
     columns = list(core.exported_columns)
     processors: list[tuple[int, Process]] = []
     for place, column in enumerate(columns):
-        process = column.type.dialect_impl(dialect).result_processor(dialect, None)
+        kind = column.type
+        process = instant if isinstance(kind, Moment) else kind.dialect_impl(dialect).result_processor(dialect, None)
         if process is not None:
             processors.append((place, process))
-    kind: Any = namedtuple("Row", [column.name for column in columns], rename=True)  # noqa: PYI024 # pyright: ignore[reportUntypedNamedTuple] names are found at run time
-    return kind._make, tuple(processors)
+    made: Any = namedtuple("Row", [column.name for column in columns], rename=True)  # noqa: PYI024 # pyright: ignore[reportUntypedNamedTuple] names are found at run time
+    return made._make, tuple(processors)
