@@ -640,9 +640,9 @@ async def test_a_slow_store_slows_a_mailbox_down_and_does_not_stop_it_at_once(he
     async with Receiver() as partner:
         await here.endpoint(partner.url)
         store = Gated(here.store.deliveries)
-        await here.drain(store=store, in_flight=1, lease_s=60.0).start()
         await here.send(*[f"a-{n}" for n in range(8)])
-        await partner.got(4)
+        await here.drain(store=store, in_flight=1, lease_s=60.0).start()
+        await partner.got(4, 3)
         await asyncio.sleep(0.2)
         assert len(partner.seen) == 4  # so many results wait to be written, and no more are made
         store.gate.set()
@@ -696,6 +696,16 @@ async def test_a_wake_up_is_enough_and_the_timer_is_not_needed(here: World) -> N
         for n in range(5):
             await here.send(f"a-{n}")
             await partner.got(n + 1, 2)
+
+
+async def test_an_event_does_not_wait_for_an_earlier_one_that_hangs(here: World) -> None:
+    async with Receiver(receivers.hang(), status(200)) as partner:
+        await here.endpoint(partner.url)
+        await here.drain(timeout_s=30).start()
+        await here.send("a-1")
+        await partner.got(1)
+        await here.send("a-2")
+        await partner.got(2, 3)
 
 
 async def test_the_timer_is_enough_when_a_wake_up_is_lost(here: World) -> None:
