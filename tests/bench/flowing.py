@@ -19,7 +19,7 @@ from tests.live import Live, descendants, until
 THROUGHPUT = 2_000
 RATES = (50, 200)
 SECONDS = 10
-_ID = re.compile(rb"latency\d+-\d+")
+_ADDRESS = re.compile(rb"newsroom\.example/(latency\d+)/(\d+)")
 
 
 def flowing() -> Iterator[Row]:
@@ -104,9 +104,11 @@ async def _latency(rate: int) -> list[Row]:
             await asyncio.to_thread(pipe.send, "count")
             return bool(await asyncio.to_thread(pipe.recv) >= wanted and len(shown) >= min(wanted, 2_000))
 
-        await until(arrived, "everything arrived", within_s=120)
+        try:
+            await until(arrived, "everything arrived", within_s=120)
+        finally:
+            watching.cancel()
         used = cpu_s(everything(live)) - before
-        watching.cancel()
         await asyncio.to_thread(pipe.send, "all")
         got: dict[str, float] = await asyncio.to_thread(pipe.recv)
     hooks = [got[name] - at for name, at in sent.items()]
@@ -147,6 +149,6 @@ async def _watch(live: Live, shown: dict[str, float]) -> None:
             body = await response.read()
             tag = response.headers.get("ETag", "")
         now = time.time()
-        for name in set(_ID.findall(body)):
-            shown.setdefault(name.decode(), now)
+        for prefix, number in set(_ADDRESS.findall(body)):
+            shown.setdefault(f"{prefix.decode()}-{number.decode()}", now)
         await asyncio.sleep(0.05)

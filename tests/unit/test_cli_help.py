@@ -120,5 +120,7 @@ def test_python_dash_m_runs_the_same() -> None:
 
 def test_a_terminal_without_unicode_is_no_error() -> None:
     environment = {"PATH": "/usr/bin:/bin", "PYTHONIOENCODING": "ascii", "WIREROOM_TITLE": "Élan « 政治 »"}
-    done = subprocess.run([sys.executable, "-m", "services", "config"], capture_output=True, env=environment, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "services", "config"], capture_output=True, env=environment, check=True
+    )
     assert rb"\xc9lan" in done.stdout
