@@ -21,7 +21,7 @@ from services.store.statement import Statement
 from services.store.supersede import is_superseded
 from services.store.tables import article, delivery, endpoint, event, mailbox, payload, work
 
-PART = 500
+PART = 250
 """Deliveries written in one transaction: an event owed to 10,000 endpoints must not keep the writer for itself."""
 
 _LOCK_ARTICLES = Statement(
@@ -39,7 +39,7 @@ _ENDPOINTS = Statement(
     )
 )
 _EVENTS = Statement(
-    select(event.c.id, event.c.type, event.c.article_id, event.c.revision)
+    select(event.c.id, event.c.type, event.c.article_id, event.c.revision, work.c.begun_at)
     .join(work, work.c.event_id == event.c.id)
     .where(event.c.id.in_(listed("ids")), work.c.stage == "deliver", work.c.state == WorkState.WAITING.value)
 )
@@ -50,8 +50,13 @@ _OWED = Statement(
 )
 _WRITTEN = Statement(
     select(delivery.c.event_id, delivery.c.endpoint_id).where(
-        delivery.c.event_id.in_(listed("ids")), delivery.c.replay_of.is_(None)
+        delivery.c.event_id.in_(listed("events")),
+        delivery.c.endpoint_id.in_(listed("ids")),
+        delivery.c.replay_of.is_(None),
     )
+)
+_BEGIN = Statement(
+    update(work).where(work.c.event_id.in_(listed("ids")), work.c.stage == "deliver").values(begun_at=bindparam("now"))
 )
 _KEEP_PAYLOAD = Statement(upsert(payload).on_conflict_do_nothing())
 _ADD_DELIVERIES = Statement(insert(delivery))
@@ -126,7 +131,7 @@ class _FanOut:
         self.states: dict[str, ArticleState] = {
             row.id: state_of(row) for row in _LOCK_ARTICLES.find(connection, articles)
         }
-        self.earlier = owed_earlier(connection, articles)
+        self.earlier: dict[str, list[EarlierDelivery]] = {}
         self.events: dict[str, Row[Any]] = {}
         self.ledger = Ledger(connection)
         self.mailboxes: dict[str, int] = {}
@@ -138,14 +143,29 @@ class _FanOut:
 
     def lock(self, step: Sequence[Part]) -> None:
         """Lock mailboxes, then events, and read under the locks."""
-        wanted = {owed.endpoint_id for part in step for owed in part.owed}
-        wanted |= {each.endpoint_id for earlier in self.earlier.values() for each in earlier}
-        self.mailboxes = {row[0]: row[1] for row in _LOCK_MAILBOXES.find(self.connection, sorted(wanted))}
-        self.endpoints = {row.id: row for row in _ENDPOINTS.find(self.connection, sorted(wanted))}
+        connection = self.connection
         ids = sorted({part.plan.event_id for part in step})
+        self.events = {row.id: row for row in _EVENTS.find(connection, ids)}
+        ending = [part.plan for part in step if part.last and part.plan.event_id in self.events]
+        self.earlier = owed_earlier(connection, {plan.article_id for plan in ending})
+        names = {owed.endpoint_id for part in step for owed in part.owed}
+        for plan in ending:
+            names.update(self._late(plan))
+        wanted = sorted(names)
+        self.mailboxes = {row[0]: row[1] for row in _LOCK_MAILBOXES.find(connection, wanted)}
+        self.endpoints = {row.id: row for row in _ENDPOINTS.find(connection, wanted)}
         self.ledger.lock(ids)
-        self.events = {row.id: row for row in _EVENTS.find(self.connection, ids)}
-        self.written = {(row[0], row[1]) for row in _WRITTEN.find(self.connection, sorted(self.events))}
+        self.events = {row.id: row for row in _EVENTS.find(connection, ids)}
+        if begun := [row.id for row in self.events.values() if row.begun_at is not None]:
+            self.written = {(row[0], row[1]) for row in _WRITTEN.find(connection, wanted, events=begun)}
+        _BEGIN.over(connection, [part.plan.event_id for part in step if not part.last], now=self.now)
+
+    def _late(self, plan: FanOut) -> dict[str, str]:
+        """Name the endpoints (→ subscriber) that came to be owed a lower revision since the plan was made."""
+        found = self.events[plan.event_id]
+        named = {each.endpoint_id for each in plan.owed}
+        late = concerned(self.earlier.get(found.article_id, ()), found.type, found.revision)
+        return {name: whose for name, whose in late.items() if name not in named}
 
     def apply(self, part: Part) -> None:
         """Write one part's deliveries and, if it is the last, end the event's work."""
@@ -164,9 +184,8 @@ class _FanOut:
     def _owe(self, part: Part, found: Row[Any]) -> None:
         owed = list(part.owed)
         if part.last:
-            named = {each.endpoint_id for each in part.plan.owed}
-            late = concerned(self.earlier.get(found.article_id, ()), found.type, found.revision)
-            owed.extend(Owed(name, whose, (OWED_EARLIER,)) for name, whose in sorted(late.items()) if name not in named)
+            late = self._late(part.plan)
+            owed.extend(Owed(name, whose, (OWED_EARLIER,)) for name, whose in sorted(late.items()))
         for each in owed:
             known = self.endpoints.get(each.endpoint_id)
             if known is None or (found.id, each.endpoint_id) in self.written or each.endpoint_id not in self.mailboxes:

@@ -63,7 +63,7 @@ def next_due(connection: Connection, now: datetime) -> datetime | None:
     """See `Deliveries.next_due`."""
     best: datetime | None = None
     for row in _NEXT.rows(connection):
-        if best is not None and row.due_at >= best:
+        if best is not None and (best <= now or row.due_at >= best):
             break
         wait = row.until if row.owner is not None and row.until is not None else _NEVER
         at = max(row.due_at, row.paused_until or _NEVER, wait, now)

@@ -121,6 +121,7 @@ work = _table(
     Column("not_before", Moment),
     Column("cause", Words),
     _must("since", Moment),
+    Column("begun_at", Moment),  # part of it is done: a fan-out of several transactions
     Column("finished_at", Moment),
     sqlite_with_rowid=False,
 )

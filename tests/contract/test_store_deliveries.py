@@ -1,12 +1,13 @@
 """What is owed to partners: fan-out, mailboxes, leases, attempts. P3 and P4 of deliveries."""
 
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 
 from schemas.delivery import WorkState
 from schemas.jobs import OWED_EARLIER, FanOut, Owed
 from schemas.subscription import EndpointState
-from services.store.fan_out import PART
+from services.store.fan_out import PART, fan_out, parts
 from tests.stores import START, Newsroom, article, envelope, published, retracted
 
 MINUTE = timedelta(minutes=1)
@@ -68,6 +69,23 @@ async def test_a_large_fan_out_reaches_every_endpoint_once(room: Newsroom) -> No
     assert await room.sums() == {"accepted": 2, "waiting": 2}
 
 
+async def test_a_fan_out_cut_short_by_a_crash_is_finished_by_its_repeat(room: Newsroom) -> None:
+    names = [f"w{n:04}" for n in range(PART + 10)]
+    for name in names:
+        await room.endpoint(name)
+    event_id = await room.take(published(article()))
+    await room.enrich(event_id)
+    plan = FanOut(event_id, "a1", 1, b"x", [Owed(name, "p1") for name in names], envelope)
+    first = partial(fan_out, step=parts([plan])[0], now=room.now, new_id=room.new_id)
+    assert await room.store.database.write(first) == names[:PART]
+    await room.store.work.retry("deliver", [event_id], "x", room.now, room.now)
+    assert list(await room.store.deliveries.load([event_id])) == [event_id]
+    assert await room.fan_out(event_id, to=names) == names[PART:]
+    assert (await room.store.stats(room.now)).deliveries.owed == len(names)
+    assert [one.sequence for one in await room.store.deliveries.take(names[0], 10, (), room.now)] == [1]
+    await room.sums()
+
+
 async def test_who_was_owed_an_earlier_revision_gets_the_correction_and_the_retraction(room: Newsroom) -> None:
     await room.endpoint()
     await room.endpoint("w2")
@@ -75,11 +93,12 @@ async def test_who_was_owed_an_earlier_revision_gets_the_correction_and_the_retr
     late = await room.take(published(article(title="New", revision=3)))
     await room.enrich(late)
     assert (await room.store.deliveries.load([late]))[late].owed == {"w1"}
-    nobody = FanOut(late, "a1", 3, b"x", [], envelope)  # as decided before w1 was owed anything
-    assert await room.store.deliveries.fan_out([nobody], room.now, room.new_id) == ["w1"]
+    await room.endpoint("w3")
+    nobody = FanOut(late, "a1", 3, b"x", [Owed("w3", "p1")], envelope)  # decided before w1 was owed anything
+    assert await room.store.deliveries.fan_out([nobody], room.now, room.new_id) == ["w1", "w3"]
     older = await room.take(published(article(title="Between", revision=2)))
     await room.enrich(older)
-    assert (await room.store.deliveries.load([older]))[older].owed == {"w1"}  # by revision 1, not by 3
+    assert (await room.store.deliveries.load([older]))[older].owed == {"w1"}  # w3 was owed a later one
     await room.fan_out(older, to=("w2",))
     gone = await room.take(retracted(revision=2))
     await room.enrich(gone)

@@ -134,6 +134,7 @@ def _pipeline() -> None:
         sa.Column("not_before", WHOLE, nullable=True),
         sa.Column("cause", sa.Text(), nullable=True),
         sa.Column("since", WHOLE, nullable=False),
+        sa.Column("begun_at", WHOLE, nullable=True),
         sa.Column("finished_at", WHOLE, nullable=True),
         sa.ForeignKeyConstraint(["event_id"], ["event.id"], name=op.f("fk_work_event_id")),
         sa.PrimaryKeyConstraint("event_id", "stage", name=op.f("pk_work")),
