@@ -74,6 +74,7 @@ async def _deliver(stack: AsyncExitStack, running: Running) -> Callable[[Batch],
     from services.deliver.drain import Drain
     from services.deliver.mailbox import Options
     from services.deliver.worker import Targets, fan_out_articles
+    from services.outbound.capacity import raise_open_files, requests_at_once
     from services.store import StoreUnavailable
 
     settings, store = running.settings, running.store
@@ -81,12 +82,13 @@ async def _deliver(stack: AsyncExitStack, running: Running) -> Callable[[Batch],
         store.deliveries,
         store.endpoints,
         (await _sending(stack, running)).sender,
-        owner=f"{socket.gethostname()}:{os.getpid()}:{new_id()[:12]}",
+        owner=_owner(running),
         clock=clock,
         random=lambda: random.uniform(0, 0.2),  # noqa: S311 - jitter
         options=Options(
             timeout_s=settings.delivery_timeout_s,
             in_flight=settings.delivery_in_flight,
+            in_flight_all=requests_at_once(raise_open_files()),
             schedule_s=settings.delivery_schedule_s,
         ),
         waits_for=(StoreUnavailable,),
@@ -103,6 +105,13 @@ async def _deliver(stack: AsyncExitStack, running: Running) -> Callable[[Batch],
         new_id=new_id,
         wake=drain.wake,
     )
+
+
+def _owner(running: Running) -> str:
+    """Name this process in leases. On SQLite there is one at a time: it takes its predecessor's leases over at once."""
+    if running.settings.database_url is None:
+        return "up"
+    return f"{socket.gethostname()}:{os.getpid()}:{new_id()[:12]}"
 
 
 def _count_attempt(running: Running, _endpoint: Endpoint, delivery: PendingDelivery, attempt: Attempt) -> None:

@@ -11,10 +11,10 @@ from typing import Any
 import orjson
 
 from schemas.article import Article, RetractionKind
+from schemas.automatic import automatic_feeds
 from schemas.enrichment import Enrichment
 from schemas.event import EventType
 from schemas.jobs import FanOutJob, Owed
-from services.deliver.matching import facets_of, feeds_of
 
 TRIAL = "wireroom.test"
 """The type of a test event."""
@@ -28,7 +28,7 @@ def payload_of(job: FanOutJob) -> bytes:
         return _members(_notice(job))
     if job.article is None:
         return _members({"article": None, "feeds": []})
-    feeds = feeds_of(facets_of(job.article, job.enrichment))
+    feeds = [feed.name for feed in automatic_feeds(job.article, job.enrichment)]
     return _members({"article": article_fields(job.article, job.enrichment), "feeds": feeds})
 
 

@@ -44,19 +44,6 @@ def facets_of(article: Article, enrichment: Enrichment | None) -> Facets:
     )
 
 
-def feeds_of(facets: Facets) -> tuple[str, ...]:
-    """Name the automatic feeds that follow from the article itself (DESIGN.md §4)."""
-    lang = () if facets.language == "und" else (facets.language,)
-    kinds = (
-        ("section", facets.section),
-        ("tag", facets.tag),
-        ("lang", lang),
-        ("author", facets.author),
-        ("source", facets.source),
-    )
-    return ("all", *(f"{kind}/{name}" for kind, names in kinds for name in names))
-
-
 def compile_filter(wanted: Filter) -> Wants:
     """Prepare a filter: every stated field must match, any one of its values does."""
     fields = (("section", wanted.section), ("tag", wanted.tag), ("source", wanted.source), ("author", wanted.author))
