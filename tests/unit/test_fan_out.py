@@ -188,11 +188,11 @@ def test_the_full_body_carries_the_enriched_article() -> None:
     assert data["matched"] == ["language:fr"]
     assert data["feeds"] == [
         "all",
+        "lang/fr",
         "section/actualites",
         "section/economie",
         "tag/sncf",
         "tag/政治",
-        "lang/fr-ca",
         "author/zoe-muller",
         "source/l-agence",
     ]
