@@ -40,7 +40,7 @@ def translate(error: BaseException) -> BaseException:
             return StoreFull("the database's disk is full")
         lost = isinstance(cause, OperationalError) and state is None
         if lost or state in _AWAY or (state or "").startswith("08"):
-            return StoreUnavailable(f"the database is not available: {str(cause).strip().splitlines()[:1]}")
+            return StoreUnavailable(f"the database is not available: {str(cause).strip().partition(chr(10))[0]}")
     return error
 
 

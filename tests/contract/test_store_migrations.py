@@ -65,3 +65,16 @@ async def test_sqlite_judges_every_value_by_its_columns_type(store: Store) -> No
         return [row[0] for row in rows if not row[0].startswith(("sqlite_", "alembic_"))]
 
     assert await store.database.write(lax) == []
+
+
+async def test_sqlite_tables_are_of_the_kind_that_the_code_says(store: Store) -> None:
+    def kinds(connection: Connection) -> dict[str, tuple[bool, bool]]:
+        if connection.dialect.name != "sqlite":
+            return {}
+        rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_schema WHERE type = 'table'")
+        return {name: ("AUTOINCREMENT" in sql, "WITHOUT ROWID" in sql) for name, sql in rows}
+
+    found = await store.database.write(kinds)
+    for table in metadata.sorted_tables if found else ():
+        told = table.dialect_options["sqlite"]
+        assert found[table.name] == (bool(told["autoincrement"]), not told["with_rowid"]), table.name
