@@ -45,6 +45,7 @@ class _Reader:
     def _read(self) -> list[Entry]:
         stream = self.bus.backend.stream(self.topic.name)
         group = stream.groups.setdefault(self.group, Group())
+        group.consumers.add(self.bus.consumer)
         returned = [one for one, (owner, _) in group.pending.items() if not owner][: self.topic.batch]
         ids = returned or [one for one in stream.entries if id_key(one)[0] > group.last][: self.topic.batch]
         entries: list[Entry] = []
@@ -76,6 +77,7 @@ class _Reader:
             await end([task])
         with suppress(BusUnavailable):
             group = self.bus.backend.stream(self.topic.name).groups.setdefault(self.group, Group())
+            group.consumers.discard(self.bus.consumer)
             for one, (owner, count) in group.pending.items():
                 if owner == self.bus.consumer:
                     group.pending[one] = ("", count - (one not in self.settler.interrupted))
@@ -184,7 +186,7 @@ class MemoryBus:
                             len(counts),
                             None if unread else 0.0,
                             None if counts else 0.0,
-                            len({owner for owner, _ in group.pending.values() if owner}),
+                            len(group.consumers),
                             max(counts, default=0),
                         )
                     )

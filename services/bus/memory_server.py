@@ -13,6 +13,7 @@ class Group:
 
     last: int = 0  # the number of the newest entry delivered
     pending: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])  # id → consumer, count
+    consumers: set[str] = field(default_factory=set[str])
 
 
 @dataclass

@@ -320,13 +320,9 @@ async def test_a_foreign_entry_is_read_and_an_unreadable_one_harms_no_neighbour(
 
 async def test_a_reader_counts_as_a_consumer_before_its_first_entry(place: Place, running: Running) -> None:
     bus = await running.reading(Seen())
-
-    def consumers() -> int | None:
-        return next(row.consumers for row in rows if row.group == "enrich")
-
-    rows = await bus.stats()
-    while consumers() != 1:
-        rows = await bus.stats()
+    async with asyncio.timeout(10):
+        while [row.consumers for row in await bus.stats() if row.group == "enrich"] != [1]:
+            await asyncio.sleep(0.002)
 
 
 async def test_stats_count_what_is_unread_and_what_is_under_way(place: Place, running: Running) -> None:

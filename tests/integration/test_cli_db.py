@@ -66,9 +66,9 @@ def test_a_database_that_is_not_there_is_one_line_and_is_not_made(capsys: pytest
 
 def test_the_database_is_where_up_puts_it(data_dir: DataDir, capsys: pytest.CaptureFixture[str]) -> None:
     from services.cli.options import load_settings
-    from services.cli.wire import database_url
+    from services.cli.places import database_url
 
-    assert str(where(capsys)) == database_url(load_settings(), data_dir)
+    assert str(where(capsys)) == database_url(load_settings())
 
 
 def test_a_password_is_not_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

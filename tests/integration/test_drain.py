@@ -282,12 +282,18 @@ async def test_when_all_slots_are_taken_subscribers_take_turns(here: World) -> N
     async with Receiver(receivers.held(gate, status(200))) as busy, Receiver() as partner:
         for _ in range(5):
             await here.endpoint(busy.url, subscriber="busy")
-        await here.drain(in_flight_all=4, in_flight=8).start()
+        drain = here.drain(in_flight_all=4, in_flight=8)
+        await drain.start()
         for n in range(20):
             await here.fan_out(await here.publish(f"a-{n}"))
         await busy.got(4)
         await here.endpoint(partner.url, subscriber="small")
         await here.send("b-1")
+
+        async def all_open() -> bool:
+            return drain.stats().mailboxes == 6
+
+        await eventually(all_open)  # its mailbox stands in the queue for a slot
         gate.set()
         await partner.got(1)
         assert len(busy.seen) < 60
