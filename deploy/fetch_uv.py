@@ -24,7 +24,6 @@ from urllib.error import URLError
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit, urlunsplit
 from urllib.request import HTTPSHandler, Request, build_opener
 
-DEFAULT_INDEX = "https://index.example/simple"
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 TIMEOUT_S = 60.0
 LARGEST = 200 * 2**20  # bytes; a wheel has 18 MB, the index page 3
@@ -134,14 +133,20 @@ def _get(url: str, home: str) -> tuple[bytes, str, str]:
         return body, answer.headers.get("Content-Type", ""), answer.geturl()
 
 
+def configured_index() -> str:
+    """Return the index that uv or pip was told of; "": none, and this project names none itself."""
+    told = (os.environ.get("UV_DEFAULT_INDEX"), os.environ.get("UV_INDEX_URL"), pip_option("index-url"))
+    return next(filter(None, told), "")
+
+
 def _offered(version: str) -> tuple[list[Candidate], str]:
     """List the files of that version: from pip's local `find-links` folders, and from the index."""
     prefix = f"uv-{version}-"
     folders = [Path(part.removeprefix("file://")) for part in (pip_option("find-links") or "").split()]
     files = [file for folder in folders if folder.is_dir() for file in sorted(folder.glob(f"{prefix}*.whl"))]
     found = [Candidate(file.name, file.as_uri(), None) for file in files]
-    home = pip_option("index-url") or DEFAULT_INDEX
-    if not pip_option("no-index"):
+    home = configured_index()
+    if home and not pip_option("no-index"):
         page, kind, final = _get(home.rstrip("/") + "/uv/", home)
         found += [candidate for candidate in listed(page, kind, final) if candidate.name.startswith(prefix)]
     return found, home
@@ -151,6 +156,9 @@ def _attempt(pins: Path, target: Path, say: Callable[[str], None]) -> bool:
     allowed = set(re.findall(r"sha256:([0-9a-f]{64})", pins.read_text("utf-8")))
     version = pinned_version(pins)
     offered, home = _offered(version)
+    if not offered and not home:
+        say("no package index is configured to fetch uv from: PIP_INDEX_URL=https://…/simple names one")
+        return False
     names = fitting([file.name for file in offered], platform.machine(), platform.libc_ver()[0], platform.system())
     for file in sorted((file for file in offered if file.name in names), key=lambda file: names.index(file.name)):
         if file.digest and file.digest not in allowed:

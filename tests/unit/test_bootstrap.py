@@ -110,6 +110,12 @@ def test_uv_comes_by_its_hash_alone_from_the_configured_index(index: str, tmp_pa
     assert subprocess.run([tmp_path / "uv"], capture_output=True, check=True).stdout == b"fetched\n"
 
 
+def test_without_a_configured_index_nobody_is_asked_and_the_variable_is_named(tmp_path: Path) -> None:
+    done = _fetch("", ROOT / "deploy" / "bootstrap.lock", tmp_path / "uv")
+    assert done.returncode != 0
+    assert "PIP_INDEX_URL" in done.stdout + done.stderr
+
+
 def test_a_wheel_with_another_hash_is_refused(index: str, tmp_path: Path) -> None:
     pins = tmp_path / "bootstrap.lock"
     pins.write_text(f"uv==9.9.9 \\\n    --hash=sha256:{'0' * 64}\n")
