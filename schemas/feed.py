@@ -74,6 +74,7 @@ class Entry(Frozen):
     `id` is an IRI minted once, the same string in every format. `state` withdrawn or takedown: a stub stays
     with `reason` (`withdrawn` keeps the title, `takedown` does not); expired: a tombstone at most. `gone_at` is
     when that happened. `publisher` stands in for a byline that nobody stated, where a format demands one.
+    `published_by` arrival: when it came stands in for a time that nobody stated, or that lay ahead.
     """
 
     id: str
@@ -90,6 +91,7 @@ class Entry(Frozen):
     categories: tuple[Category, ...] = ()
     source: Source | None = None
     published: datetime
+    published_by: Literal["publisher", "arrival"] = "publisher"
     updated: datetime
     images: tuple[Image, ...] = ()
     enclosures: tuple[Enclosure, ...] = ()

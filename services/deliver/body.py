@@ -82,15 +82,19 @@ def instant(at: datetime) -> str:
 
 
 def article_fields(article: Article, enrichment: Enrichment | None) -> dict[str, Any]:
-    """Give the article as partners receive it: as stated, in its clean form, with what enrichment found."""
+    """Give the article as partners receive it: as stated, in its clean form, with what enrichment found.
+
+    `published_by` arrival marks a story whose publisher gave no time: nothing but its arrival dates it.
+    """
     stated = article.model_dump(mode="json", exclude={"content_html", "content_text", "embargo_until", "revision"})
+    stated["published_by"] = "arrival" if article.published_at is None else "publisher"
     if enrichment is None:
         return {**stated, "content_html": article.content_html, "content_text": article.content_text}
     clean = {
         "title": enrichment.title,
         "url": enrichment.url or article.url,
         "summary": enrichment.summary or None,
-        "summary_by": enrichment.summary_by,
+        "summary_by": enrichment.summary_by if enrichment.summary else None,
         "content_html": enrichment.body_html,
         "sections": enrichment.sections or article.sections,
         "language": enrichment.lang,

@@ -7,6 +7,7 @@ The same snapshot always gives the same plan: all times in it are data.
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Literal
 
 from yarl import URL
 
@@ -69,6 +70,7 @@ def _stub(job: SyndicateJob, last: Entry) -> Entry:
         lang=last.lang,
         direction=last.direction,
         published=last.published,
+        published_by=last.published_by,
         updated=when,
         reason=reason,
         gone_at=when,
@@ -78,7 +80,7 @@ def _stub(job: SyndicateJob, last: Entry) -> Entry:
 
 def _story(job: SyndicateJob, shown: Shown, base_url: str, publisher: str) -> Entry:
     article, said = shown.article, shown.enrichment
-    published = _published(job, shown)
+    published, published_by = _published(job, shown)
     source = article.source or (Source(name=said.site) if said.site else None)
     entry = Entry(
         id=job.entry_id,
@@ -98,6 +100,7 @@ def _story(job: SyndicateJob, shown: Shown, base_url: str, publisher: str) -> En
         categories=tuple(_categories(said.sections or article.sections, article.tags, base_url)),
         source=Source(name=line(source.name), url=address(source.url)) if source and line(source.name) else None,
         published=published,
+        published_by=published_by,
         updated=published,
         images=tuple(_images(article)),
         enclosures=tuple(_enclosures(article)),
@@ -121,13 +124,13 @@ def _latest(shown: Shown) -> datetime:
     return max(shown.accepted_at, embargo) if embargo is not None else shown.accepted_at
 
 
-def _published(job: SyndicateJob, shown: Shown) -> datetime:
-    """Fix it when readers first see the story: as stated, unless that lies ahead; else when it came."""
+def _published(job: SyndicateJob, shown: Shown) -> tuple[datetime, Literal["publisher", "arrival"]]:
+    """Fix it when readers first see the story: as stated, unless that lies ahead; else when it came, marked so."""
     if job.previous is not None:
-        return job.previous.published
+        return job.previous.published, job.previous.published_by
     if job.first_published is not None and job.first_published <= _latest(shown):
-        return _whole(job.first_published)
-    return _whole(max(job.first_accepted_at, shown.article.embargo_until or job.first_accepted_at))
+        return _whole(job.first_published), "publisher"
+    return _whole(max(job.first_accepted_at, shown.article.embargo_until or job.first_accepted_at)), "arrival"
 
 
 def _updated(job: SyndicateJob, shown: Shown, entry: Entry) -> datetime:

@@ -206,6 +206,16 @@ def test_the_full_body_carries_the_enriched_article() -> None:
     assert "embargo_until" not in article
 
 
+def test_what_nobody_stated_is_marked_and_not_invented() -> None:
+    said = Enrichment(title="T", summary_by="publisher")
+    body = bodies(job(article=Article(id="a-1", title="T"), enrichment=said), target("any"))["any"]["data"]["article"]
+    assert (body["published_at"], body["published_by"]) == (None, "arrival")
+    assert (body["summary"], body["summary_by"]) == (None, None)
+    stated = Article.model_validate({"id": "a-1", "title": "T", "published_at": "2026-03-01T00:00:00Z"})
+    body = bodies(job(article=stated, enrichment=said), target("any"))["any"]["data"]["article"]
+    assert (body["published_at"], body["published_by"]) == ("2026-03-01T00:00:00Z", "publisher")
+
+
 def test_the_thin_body_carries_ids_title_and_link_only() -> None:
     made = bodies(job(), target("thin", BodyFormat.THIN), FR)
     assert made["thin"]["data"] == {

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 import pytest
 from feedgen.feed import FeedGenerator
 
@@ -114,6 +115,13 @@ def test_a_correction_stands_above_the_body() -> None:
     for fragment in render([corrected])[0].fragments.values():
         text = fragment.decode()
         assert text.index("Correction:") < text.index("Il a fait chaud")
+
+
+def test_a_date_that_only_stands_in_is_marked() -> None:
+    stands_in = STORY.model_copy(update={"published_by": "arrival"})
+    for entry in (stands_in, stands_in.model_copy(update={"state": "withdrawn", "gone_at": PUBLISHED})):
+        assert orjson.loads(FORMATS["json"].entry(entry) or b"")["_wireroom"]["published_by"] == "arrival"
+    assert "published_by" not in orjson.loads(FORMATS["json"].entry(STORY) or b"")["_wireroom"]
 
 
 def test_atom_names_an_author_in_each_entry_even_if_none_was_stated() -> None:

@@ -132,6 +132,15 @@ def test_published_is_the_arrival_where_none_was_stated_or_it_lies_ahead() -> No
     assert entry(ahead).published == whole(T0)
 
 
+def test_a_time_that_stands_in_is_marked_for_as_long_as_it_does() -> None:
+    assert entry(shown(article={"published_at": T0 - MINUTE})).published_by == "publisher"
+    first = entry(shown())
+    assert first.published_by == "arrival"
+    late = shown(revision=2, article={"published_at": T0 - MINUTE})
+    assert entry(late, previous=first, first_published=T0 - MINUTE).published_by == "arrival"
+    assert entry(shown(), previous=first, state=RETRACTED, feeds_ever=("all",)).published_by == "arrival"
+
+
 def test_published_is_the_end_of_the_embargo_where_none_was_stated() -> None:
     free = T0 + timedelta(days=1)
     made = entry(shown(article={"embargo_until": free}))

@@ -18,13 +18,18 @@ def _said(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value not in (None, "", [], {})}
 
 
+def _stand_in(entry: Entry) -> str | None:
+    """Mark a `date_published` that the publisher did not state."""
+    return None if entry.published_by == "publisher" else entry.published_by
+
+
 def _stub(entry: Entry) -> dict[str, Any]:
     return {
         "id": entry.id,
         "url": entry.url if entry.state == "withdrawn" else None,  # a URL often spells the headline
         "title": stub_title(entry),
         "content_text": stub_text(entry),
-        "_wireroom": {"state": "retracted", "revision": entry.revision},
+        "_wireroom": _said({"state": "retracted", "revision": entry.revision, "published_by": _stand_in(entry)}),
     }
 
 
@@ -53,6 +58,7 @@ def _story(entry: Entry) -> dict[str, Any]:
         "_wireroom": _said(
             {
                 "revision": entry.revision,
+                "published_by": _stand_in(entry),
                 "correction_note": xml_text(entry.correction_note or ""),
                 "source": _said({"name": line(entry.source.name), "url": entry.source.url}) if entry.source else None,
                 "rights": xml_text(entry.rights or ""),
