@@ -79,6 +79,7 @@ _SPACES = re.compile(r"\s+")
 
 GATE = 240  # letters that the script is counted over
 SAMPLE = 700  # characters that the model reads
+LIKELY = 0.5  # below this a language is a guess that is rather wrong than right ("CE4" would be Czech, with 0.07)
 SURE = 0.9  # a declared language yields only above this
 SHORT = 60  # letters of body below which a declared language never yields
 
@@ -141,7 +142,7 @@ def warm() -> None:
 
 
 def detect(text: str) -> tuple[str, float, str | None]:
-    """Language, probability and script of a text; ("und", 0.0, None) where there are no letters."""
+    """Language, probability and script of a text; "und" where it is unlikely or there are no letters."""
     counts = scripts(text)
     total = sum(counts.values())
     script = max(counts, key=lambda name: (counts[name], name)) if total else None
@@ -153,7 +154,7 @@ def detect(text: str) -> tuple[str, float, str | None]:
     if len(known) == 1:
         return known[0], round(counts[script] / total, 4), script
     lang, p = _model(script).classify(_SPACES.sub(" ", text[: SAMPLE + GATE])[:SAMPLE])
-    return (lang, round(p, 4), script) if p > 0 else ("und", 0.0, script)
+    return (lang, round(p, 4), script) if p >= LIKELY else ("und", 0.0, script)
 
 
 def judge(title: str, body: str, declared: str | None) -> Judgement:

@@ -35,6 +35,8 @@ def test_there_are_37_news_languages() -> None:
         ("หิมะตกที่กรุงเทพ", "th", "Thai"),
         ("Снег выпал в Киеве, сообщили синоптики в понедельник", "ru", "Cyrl"),
         ("12345 !?", "und", None),
+        ("CE4", "und", "Latn"),  # a guess would be Czech, with 0.07
+        ("Queue event", "und", "Latn"),
         ("", "und", None),
         ("ქართული ენა", "und", "Geor"),  # a script whose languages the model does not know
     ],
