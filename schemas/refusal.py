@@ -23,4 +23,4 @@ class Refusal(BaseModel):
 
     def text(self) -> str:
         """All faults in one line, for logs and dead letters."""
-        return "; ".join(f"{fault.where}: {fault.what}" for fault in self.errors)
+        return "; ".join(f"{fault.where}: {fault.what}".removeprefix(": ") for fault in self.errors)

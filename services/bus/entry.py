@@ -31,9 +31,9 @@ class Entry(NamedTuple):
     problem: str | None = None
 
     def raw(self) -> bytes:
-        """All bytes that came, for a dead letter: the one field's value, else a JSON object of the fields."""
-        if len(self.fields) == 1:
-            return next(iter(self.fields.values()))
+        """All bytes that came, for a dead letter: the one data field's value, else a JSON object of the fields."""
+        if len(self.fields) == 1 and (body := self.fields.get(FIELD, self.fields.get(b"data"))) is not None:
+            return body
         pairs = {_shown(name): _shown(value) for name, value in self.fields.items()}
         return json.dumps(pairs, ensure_ascii=False).encode()
 

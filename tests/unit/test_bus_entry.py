@@ -59,8 +59,9 @@ def test_anything_else_is_unreadable_and_keeps_its_bytes(fields: dict[bytes, byt
     assert isinstance(entry.raw(), bytes)
 
 
-def test_raw_bytes_are_the_one_fields_value_or_all_fields() -> None:
+def test_raw_bytes_are_the_data_fields_value_or_all_fields() -> None:
     assert read_entry("1-0", {b"data": b"\x00\xff"}).raw() == b"\x00\xff"
+    assert read_entry("1-0", {b"foo": b"bar"}).raw() == b'{"foo": "bar"}'
     assert read_entry("1-0", {b"a": b"\xff", b"b": b"2"}).raw() == b'{"a": "\\\\xff", "b": "2"}'
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from schemas.article import Article
 from schemas.event import EventType
 from schemas.lifecycle import Submission
-from schemas.refusal import Refusal
+from schemas.refusal import Fault, Refusal
 from services.ingest.core import arrived, read_article, read_entry, read_event, read_retraction, split_batch
 from services.ingest.formats import FORMATS
 from tests.unit.events import submitted
@@ -246,6 +246,11 @@ def test_any_bytes_are_refused_in_words(raw: bytes) -> None:
     found = read(raw)
     assert isinstance(found, Refusal)
     assert found.text()
+
+
+def test_a_fault_of_the_whole_is_told_without_a_place() -> None:
+    assert Refusal(errors=(Fault(where="", what="is no event"),)).text() == "is no event"
+    assert Refusal(errors=(Fault(where="/a", what="x"), Fault(where="/b", what="y"))).text() == "/a: x; /b: y"
 
 
 def test_reinstate_may_stand_beside_the_fields_or_on_the_event() -> None:
