@@ -8,12 +8,14 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
 
 from schemas.refusal import Fault, Refusal
 from services.store.errors import StoreFull, StoreUnavailable
 from services.strict_json import pointer
 
 MEDIA_TYPE = "application/problem+json"
+_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 _TITLES = {
     401: "Unauthorized",
     403: "Forbidden",
@@ -111,9 +113,16 @@ async def _http_error(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         return Problem(404, "not_found", "There is nothing at this address.").response()
     if error.status_code == 405:
-        allowed = dict(error.headers or {})
+        allowed = {"Allow": ", ".join(_methods(request))}
         return Problem(405, "method_not_allowed", f"{request.method} is not possible here.", headers=allowed).response()
     return Problem(error.status_code, "refused", str(error.detail), headers=error.headers).response()
+
+
+def _methods(request: Request) -> list[str]:
+    """List what is possible at this address: several routes may share it, and the first one knows only its own."""
+    routes: list[BaseRoute] = request.app.routes
+    asked = [(method, {**request.scope, "method": method}) for method in _METHODS]
+    return [method for method, scope in asked if any(route.matches(scope)[0] is Match.FULL for route in routes)]
 
 
 async def _invalid(_: Request, error: Exception) -> Response:

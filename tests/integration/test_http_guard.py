@@ -177,8 +177,10 @@ async def test_a_nul_in_the_address_is_404(api: Api) -> None:
 async def test_what_is_not_possible_says_what_is(api: Api) -> None:
     answer = await api.call("PATCH", "/v1/articles")
     assert (answer.status, answer.body["code"]) == (405, "method_not_allowed")
-    assert answer.headers["allow"]
+    assert answer.headers["allow"] == "GET, POST"
     assert answer.headers["content-type"] == "application/problem+json"
+    assert (await api.call("PATCH", "/v1/articles/a1")).headers["allow"] == "DELETE, GET, PUT"
+    assert (await api.call("POST", "/metrics")).headers["allow"] == "GET"
 
 
 async def test_a_fault_of_ours_shows_an_id_and_no_stack(api: Api) -> None:

@@ -170,6 +170,15 @@ async def test_deliveries_show_every_attempt_and_can_be_retried_and_replayed(api
     assert (await api.call("POST", f"/v1/deliveries/{done}/retry")).status == 409
 
 
+async def test_a_dead_delivery_of_a_deleted_webhook_cannot_be_retried_and_says_so(api: Api) -> None:
+    webhook = (await api.call("POST", "/v1/webhooks", GOOD)).body["id"]
+    await delivered(api, webhook, state=WorkState.DEAD)
+    await api.call("DELETE", f"/v1/webhooks/{webhook}")
+    [letter] = (await api.call("GET", "/v1/dead-letters?stage=deliver")).body["items"]
+    assert (await api.call("POST", f"/v1/dead-letters/{letter['id']}/retry")).status == 409
+    assert (await api.call("POST", f"/v1/dead-letters/{letter['id']}/trash")).status == 200
+
+
 async def test_a_partner_sees_and_repeats_its_own_deliveries_only(api: Api) -> None:
     partners = [(await api.call("POST", "/v1/subscribers", {"name": name})).body["id"] for name in ("A", "B")]
     hooks = [

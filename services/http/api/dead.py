@@ -54,6 +54,8 @@ async def retry(request: Request, letter_id: LetterId) -> Response:
         await deps.store.dead_letters.retry([letter.id], deps.clock())
         return answer
     retried = await deps.store.dead_letters.retry([letter.id], deps.clock())
+    if (await _found(request, letter_id)).closed is None:
+        raise Problem(409, "conflict", "Its webhook is gone, or a retraction overtook it. Trash puts it out of sight.")
     publish_later(request, retried.rows)
     deps.wake()
     return JSONResponse({"id": letter.id, "closed": "retried"}, 202)
