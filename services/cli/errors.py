@@ -14,7 +14,8 @@ class CommandError(Exception):
         self.cure = cure
 
     def __str__(self) -> str:
-        return f"{self.what}. {self.cure}" if self.cure else self.what
+        end = "" if self.what.endswith("?") else "."
+        return f"{self.what}{end} {self.cure}" if self.cure else self.what
 
 
 class UsageError(CommandError):

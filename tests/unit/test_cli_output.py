@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.cli.errors import UsageError
 from services.cli.output import clean, number, seconds, table
 from services.cli.places import without_password
 from services.cli.status import redis_cli
@@ -25,6 +26,11 @@ from services.cli.status import redis_cli
 )
 def test_durations_are_said_as_people_say_them(value: float | None, said: str) -> None:
     assert seconds(value) == said
+
+
+def test_an_error_and_its_cure_are_two_sentences() -> None:
+    assert str(UsageError("no such file", "Name one")) == "no such file. Name one"
+    assert str(UsageError("which one?", "Name it")) == "which one? Name it"
 
 
 def test_an_unknown_count_is_a_dash_and_zero_is_zero() -> None:
