@@ -1,6 +1,7 @@
 """What `up` prints when it is ready, and leaves for commands."""
 
 from services.cli.data_dir import ADDRESS
+from services.cli.places import redis_cli
 from services.cli.wire import Running, reads_only
 
 
@@ -25,7 +26,7 @@ def lines(running: Running) -> list[tuple[str, str]]:
             ("API", f"{base}/v1/articles   reference: {base}/docs"),
             ("Health", f"{base}/readyz   metrics: {base}/metrics"),
         ]
-    shown += [("Queue", running.redis_address), ("Data", str(running.data.path))]
+    shown += [("Queue", redis_cli(running.redis_address)), ("Data", str(running.data.path))]
     if running.first_key:
         shown.append(("Admin key", f"{running.first_key}   (shown once; also in {running.data.path / 'admin.key'})"))
     return shown + [("Notice", notice) for notice in running.notices]

@@ -11,7 +11,6 @@ import uvicorn
 from services.cli.errors import CommandError
 from services.http.protocol import HEAD_S, PatientProtocol
 
-DEFAULT_PORT = 8080
 _GRACE_S = 5  # for requests under way and open streams
 
 
@@ -24,11 +23,11 @@ class Server(uvicorn.Server):
         yield
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Bind. A taken default port is replaced by a free one; a taken port that was asked for is an error."""
+def listen(host: str, port: int, *, or_any: bool = False) -> socket.socket:
+    """Bind. With `or_any` a taken port is replaced by a free one; one that was asked for is an error."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     last: OSError | None = None
-    for candidate in (port, 0) if port == DEFAULT_PORT else (port,):
+    for candidate in (port, 0) if or_any else (port,):
         sock = socket.socket(family, socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

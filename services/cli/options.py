@@ -20,5 +20,8 @@ def load_settings(**given: Any) -> "Settings":
     try:
         return Settings(**given)
     except ValidationError as error:
-        faults = [f"WIREROOM_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()]
+        faults = [
+            f"WIREROOM_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors()
+        ]
         raise UsageError("; ".join(faults), "Correct the setting; wireroom config --table lists all") from None

@@ -7,6 +7,7 @@ import typer
 from services.cli.client import connect, segment
 from services.cli.examples import examples
 from services.cli.output import AsJson, clean, moment, number, print_json, say, seconds, table
+from services.cli.places import redis_cli
 
 INBOX = "article.inbox"  # schemas.topics names it; importing that takes 0.2 s
 STATES = ("done", "waiting", "held", "dead")
@@ -60,12 +61,6 @@ def trace(
     for step in found["steps"]:
         after = f"+{seconds(step['after_s'])}" if step.get("after_s") is not None else ""
         say(f"{moment(step['at'])}  {after:>9}  {step['what']:<10} {clean(step['says'])}")
-
-
-def redis_cli(url: str) -> str:
-    """Turn a Redis URL into the command that speaks to it."""
-    path = url.removeprefix("unix://").partition("?")[0]
-    return f"redis-cli -u {url}" if path == url else f"redis-cli -s '{path}'"
 
 
 def _sum(what: str, total: str, counts: dict[str, Any]) -> str:

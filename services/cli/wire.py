@@ -31,7 +31,7 @@ from services.observe.health import Health
 from services.observe.metrics import Metrics
 from services.observe.sampler import Sampler
 from services.settings import Settings
-from services.store import Store
+from services.store import Store, StoreUnavailable
 
 log = structlog.stdlib.get_logger("wireroom")
 
@@ -141,6 +141,8 @@ async def assembled(settings: Settings, stages: frozenset[str], data: DataDir) -
             stack.callback(sock.close)
         pool, warm = _pool(stack, settings, stages)
         redis_url, address, notices = await _redis(stack, settings, stages, data)
+        if sock is not None and settings.port not in (0, sock.getsockname()[1]):
+            notices = [*notices, f"{settings.bind} is taken by another program; a free port was chosen"]
         store = await _store(stack, settings, stages)
         bus = _bus(redis_url, alone=settings.redis_url is None)
         relay = Relay(bus, store.outbox, clock=clock)
@@ -191,7 +193,7 @@ def _socket(settings: Settings, stages: frozenset[str]) -> socket.socket | None:
             f"{settings.bind} can be reached from outside without TLS",
             "Put a reverse proxy in front and say so (WIREROOM_BEHIND_PROXY=true), or bind to 127.0.0.1",
         )
-    return listen(settings.host, settings.port)
+    return listen(settings.host, settings.port, or_any="bind" not in settings.model_fields_set)
 
 
 def _base_url(settings: Settings, sock: socket.socket | None) -> str:
@@ -250,13 +252,15 @@ async def _store(stack: AsyncExitStack, settings: Settings, stages: frozenset[st
     url = database_url(settings)
     store = Store.open(url, readonly=reads_only(settings, stages))
     stack.push_async_callback(store.close)
-    await store.migrate()
+    try:
+        await store.migrate()
+    except StoreUnavailable as error:
+        raise CommandError(f"{without_password(url)}: {error}", "wireroom doctor tells more") from error
     return store
 
 
 def _bus(url: str, *, alone: bool) -> Bus:
     from services.bus.redis import RedisBus
-    from services.store import StoreUnavailable
 
     consumer = f"{socket.gethostname()}:{os.getpid()}:{time.time_ns() // 1_000_000}"
     return RedisBus(url, consumer=consumer, clock=clock, waits_for=(StoreUnavailable,), alone=alone)

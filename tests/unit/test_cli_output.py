@@ -4,8 +4,7 @@ import pytest
 
 from services.cli.errors import UsageError
 from services.cli.output import clean, number, seconds, table
-from services.cli.places import without_password
-from services.cli.status import redis_cli
+from services.cli.places import redis_cli, without_password
 
 
 @pytest.mark.parametrize(
@@ -79,4 +78,5 @@ def test_passwords_in_urls_are_hidden(url: str, shown: str) -> None:
 
 def test_the_queue_s_address_is_ready_for_redis_cli() -> None:
     assert redis_cli("unix:///home/é è/redis.sock?db=0") == "redis-cli -s '/home/é è/redis.sock'"
+    assert redis_cli("unix:///home/%C3%A9%20%C3%A8/s") == "redis-cli -s '/home/é è/s'"  # as the private Redis names it
     assert redis_cli("redis://127.0.0.1:6379/0") == "redis-cli -u redis://127.0.0.1:6379/0"
