@@ -51,9 +51,10 @@ class PostgresServer:
         self.data = self.directory / "data"
         self.as_user: list[str] = []
         if os.geteuid() == 0:
-            if shutil.which("runuser") is None:
+            runuser = shutil.which("runuser") or shutil.which("runuser", path="/usr/sbin:/sbin")
+            if runuser is None:
                 missing("runuser, to start PostgreSQL as another user than root,")
-            self.as_user = ["runuser", "-u", "postgres", "--"]
+            self.as_user = [str(runuser), "-u", "postgres", "--"]
             shutil.chown(self.directory, "postgres")
         self._databases = count(1)
 
