@@ -39,7 +39,7 @@ _KEEP_ENTRY = Statement(
         index_elements=["article_id"],
         set_={
             name: _entry.excluded[name]
-            for name in ("version", "made", "data", "published", "updated", "moved_at", "gone_at")
+            for name in ("version", "made", "entry_id", "data", "published", "updated", "moved_at", "gone_at")
         },
     )
 )

@@ -141,6 +141,17 @@ async def test_nothing_older_returns_after_a_plan_that_showed_nothing(room: News
     assert await carried(room, "all") == []
 
 
+async def test_what_was_taken_back_before_any_feed_carried_it_can_return_with_its_id(room: Newsroom) -> None:
+    gone = await room.take(retracted(revision=1))
+    await room.enrich(gone)
+    await room.syndicate(gone, feeds=())
+    back = await room.take(published(article(revision=2), reinstate=True))
+    await room.enrich(back)
+    [job] = (await room.store.feeds.load([back])).values()
+    await room.syndicate(back)
+    assert [item.entry_id for item in await room.store.feeds.window("all")] == [job.entry_id]
+
+
 async def test_a_window_is_ordered_by_when_articles_moved_in_it(room: Newsroom) -> None:
     for name in ("a1", "b1", "c1"):
         await room.through(published(article(name)))
