@@ -8,6 +8,7 @@ work goes on.
 import atexit
 import json
 import logging
+import os
 import queue
 import re
 import sys
@@ -41,6 +42,7 @@ class Logs:
     def __init__(self, stream: TextIO) -> None:
         self.dropped = 0
         self._stream = stream
+        self._fd = _descriptor(stream)
         self._lines: queue.Queue[str | None] = queue.Queue(MOST_WAITING)
         self._thread = threading.Thread(target=self._write, name="logs", daemon=True)
         self._thread.start()
@@ -65,13 +67,29 @@ class Logs:
         told = 0
         while (line := self._lines.get()) is not None:
             try:
-                self._stream.write(line + "\n")
+                self._put_out(line + "\n")
                 if (dropped := self.dropped) > told:
-                    self._stream.write(f'{{"event": "log lines dropped", "level": "warning", "total": {dropped}}}\n')
+                    self._put_out(f'{{"event": "log lines dropped", "level": "warning", "total": {dropped}}}\n')
                     told = dropped
-                self._stream.flush()
             except (OSError, ValueError):  # a closed pipe: nobody reads any more
                 self.dropped += 1
+
+    def _put_out(self, text: str) -> None:
+        """Write past the stream's own buffer: Python flushes that one at its end, and would wait for a full pipe."""
+        if self._fd is None:
+            self._stream.write(text)
+            self._stream.flush()
+            return
+        rest = text.encode(self._stream.encoding, "backslashreplace")
+        while rest:
+            rest = rest[os.write(self._fd, rest) :]
+
+
+def _descriptor(stream: TextIO) -> int | None:
+    try:
+        return stream.fileno()
+    except (OSError, AttributeError):  # a stream in memory
+        return None
 
 
 class _Handler(logging.Handler):
