@@ -58,10 +58,15 @@ def _sample(count: int) -> list[str]:
     return random.Random(SEED).sample(found, min(count, len(found)))
 
 
+def _side_by_side() -> list[str]:
+    """Two processes share the tests, where there are cores for them; what takes minutes runs alone."""
+    return ["-n", "2", "--dist", "worksteal"] if (os.cpu_count() or 1) > 1 else []
+
+
 def _steps(arguments: Sequence[str]) -> list[Step]:
     match list(arguments):
         case []:
-            return [*_checks(), ("pytest", [*WAY, "pytest", "-rs", "-m", "not long"])]
+            return [*_checks(), ("pytest", [*WAY, "pytest", *_side_by_side(), "-rs", "-m", "not long"])]
         case ["--long"]:
             return [*_checks(), ("pytest", [*WAY, "pytest", "-rs"])]
         case ["--sample", count]:
