@@ -59,7 +59,7 @@ def _sample(count: int) -> list[str]:
 
 
 def _side_by_side() -> list[str]:
-    """Two processes share the tests, where there are cores for them; what takes minutes runs alone."""
+    """Two processes share the tests, where there are cores for them. `--long` runs one after another."""
     return ["-n", "2", "--dist", "worksteal"] if (os.cpu_count() or 1) > 1 else []
 
 

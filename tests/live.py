@@ -71,6 +71,7 @@ class Live:
         }
         self.process: subprocess.Popen[bytes] | None = None
         self.log = data_dir.parent / f"{data_dir.name}.log"
+        self.log_to: int | None = None  # a file descriptor for what belongs on standard error
         self._session: aiohttp.ClientSession | None = None
 
     @property
@@ -104,7 +105,7 @@ class Live:
                 [sys.executable, "-m", "services", *self._command],
                 env=env,
                 stdout=log,
-                stderr=log,
+                stderr=log if self.log_to is None else self.log_to,
                 cwd=ROOT,
                 start_new_session=True,
             )

@@ -26,6 +26,7 @@ class Receiver:
     ids: set[str] = field(default_factory=set)
     port: int = 0
     _server: asyncio.Server | None = None
+    _open: set[asyncio.StreamWriter] = field(default_factory=set[asyncio.StreamWriter])
 
     async def start(self) -> str:
         """Listen on a free loopback port; returns the URL."""
@@ -34,11 +35,14 @@ class Receiver:
         return f"http://127.0.0.1:{self.port}/{self.name}"
 
     async def stop(self) -> None:
-        """Stop listening; open connections end with the loop."""
+        """Stop listening and hang up: a sender that waits for a slow partner need not wait any longer."""
         if self._server is not None:
             self._server.close()
+        for writer in self._open:
+            writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
@@ -49,6 +53,7 @@ class Receiver:
                     break
                 writer.write(f"HTTP/1.1 {status} {_REASONS.get(status, 'OK')}\r\ncontent-length: 0\r\n\r\n".encode())
                 await writer.drain()
+        self._open.discard(writer)
         writer.close()
 
     async def _judge(self, headers: dict[str, str], body: bytes) -> int | None:
