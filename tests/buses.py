@@ -110,8 +110,10 @@ class OnServer:
     def __init__(self, server: RedisServer) -> None:
         self.server = server
 
-    def bus(self, consumer: str = "here:1:1", *, waits_for: tuple[type[Exception], ...] = ()) -> RedisBus:
-        return RedisBus(self.server.url, clock=clock, consumer=consumer, waits_for=waits_for, timings=QUICK)
+    def bus(
+        self, consumer: str = "here:1:1", *, waits_for: tuple[type[Exception], ...] = (), timings: Timings = QUICK
+    ) -> RedisBus:
+        return RedisBus(self.server.url, clock=clock, consumer=consumer, waits_for=waits_for, timings=timings)
 
     async def add(self, stream: str, fields: dict[bytes, bytes]) -> str:
         with self.server.client() as client:

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Generator
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from schemas.topics import ACCEPTED, INBOX, TOPICS
 from services.bus import BusUnavailable, StreamFull, Timings
@@ -76,7 +77,11 @@ async def test_l2_an_idle_reader_with_entries_of_its_own_pending_does_not_spin(b
     assert calls(redis, "xreadgroup") - before <= 0.4 / QUICK.poll_s + 3
 
 
-async def test_l5_l6_a_long_pending_list_of_another_costs_one_look_per_tick(bus: RedisBus, redis: Any) -> None:
+async def test_l5_l6_a_long_pending_list_of_another_costs_one_look_per_tick(
+    each_redis: RedisServer, stopped_later: list[RedisBus], redis: Any
+) -> None:
+    bus = OnServer(each_redis).bus(timings=QUICK._replace(claim_idle_s=600.0))  # the other is busy, not gone
+    stopped_later.append(bus)
     redis.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
     for _ in range(500):
         redis.xadd(STREAM, {"data": "{}"})
@@ -225,21 +230,21 @@ async def test_l19_a_batch_is_acknowledged_with_one_call(bus: RedisBus, redis: A
     assert calls(redis, "xack") == len(seen.batches) == 2
 
 
-async def test_l20_a_failing_handler_is_logged_and_a_working_one_is_not(
-    bus: RedisBus, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_l20_a_failing_handler_is_logged_and_a_working_one_is_not(bus: RedisBus) -> None:
     failing = True
     seen = Seen(lambda _: KeyError("no such thing") if failing else None)
     bus.on_poison = seen.bury
     bus.subscribe(ACCEPTED, GROUP, seen.handle)
     await bus.start()
-    await bus.publish(STREAM, [b"{}"])
-    await eventually(lambda: seen.buried)
-    assert "no such thing" in capsys.readouterr().out
+    with capture_logs() as lines:
+        await bus.publish(STREAM, [b"{}"])
+        await eventually(lambda: seen.buried)
+    assert "no such thing" in str(lines)
     failing = False
-    await bus.publish(STREAM, [b"{}"])
-    await eventually(lambda: seen.settled)
-    assert capsys.readouterr().out == ""
+    with capture_logs() as lines:
+        await bus.publish(STREAM, [b"{}"])
+        await eventually(lambda: seen.settled)
+    assert lines == []
 
 
 async def test_l25_connections_stay_few(bus: RedisBus, redis: Any) -> None:
