@@ -1,24 +1,20 @@
 """Which stage reads which stream, with which collaborators. `schemas.topics` is the map, this is its wiring."""
 
-import asyncio
 import os
 import random
 import socket
-import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from schemas.dead_letter import DeadLetter
-from schemas.delivery import Attempt, Cause, Outcome, PendingDelivery, Response
-from schemas.event import FeedUpdated, ThinEvent
+from schemas.delivery import Attempt, Outcome, PendingDelivery
+from schemas.event import ThinEvent
 from schemas.subscription import Endpoint
-from schemas.topics import FEED_UPDATED, INBOX, READS
+from schemas.topics import INBOX, READS
 from services.bus import Batch, Entry
-from services.cli.wire import Running, clock, first_key, made_at, new_id
+from services.cli.wire import Running, clock, made_at, new_id
 
 _OUTBOUND_STAGES = frozenset({"deliver", "http"})
 
@@ -39,7 +35,7 @@ async def start_stages(stack: AsyncExitStack, running: Running) -> None:
             ingest_inbox,
             store=running.store,
             new_id=new_id,
-            check_room=partial(_check_room, running),
+            check_room=partial(check_room, running),
             received=running.metrics.received,
             rejected=running.metrics.rejected,
             **parts,
@@ -81,7 +77,7 @@ async def _deliver(stack: AsyncExitStack, running: Running) -> Callable[[Batch],
     drain = Drain(
         store.deliveries,
         store.endpoints,
-        (await _sending(stack, running)).sender,
+        (await sending(stack, running)).sender,
         owner=_owner(running),
         clock=clock,
         random=lambda: random.uniform(0, 0.2),  # noqa: S311 - jitter
@@ -126,7 +122,7 @@ def _time_feeds(running: Running, event_ids: Sequence[str]) -> None:
         running.metrics.reached("feed", now - made_at(event_id))
 
 
-async def _sending(stack: AsyncExitStack, running: Running) -> _Sending:
+async def sending(stack: AsyncExitStack, running: Running) -> _Sending:
     """Open the one door to the outside, once per process."""
     if running.sending is None:
         from services.outbound.aiohttp_sender import AiohttpSender
@@ -168,104 +164,7 @@ def _letter(group: str, entry: Entry, cause: str) -> DeadLetter:
     return DeadLetter(stage=group, cause=cause, detail=detail, at=clock(), raw=entry.raw())
 
 
-async def start_http(stack: AsyncExitStack, running: Running, sock: socket.socket) -> None:
-    """Make the app and its documents, and serve them."""
-    from services.cli.http_server import serving
-    from services.http.app import create_app
-    from services.http.deps import Deps
-    from services.http.feeds import feed_routes
-
-    documents = await _documents(running)
-    stack.push_async_callback(documents.close)
-    running.keep(documents.run(), "documents")
-    policy = (await _sending(stack, running)).policy
-    await first_key(running)
-    settings = running.settings
-    app = create_app(
-        Deps(
-            store=running.store,
-            relay=running.relay,
-            clock=clock,
-            new_id=new_id,
-            check_url=partial(_check_url, policy),
-            send_test=partial(_send_test, running),
-            ready=partial(_ready, running),
-            stats=partial(_stats, running),
-            metrics=partial(_metrics, running),
-            asyncapi=partial(_asyncapi, running),
-            check_room=partial(_check_room, running),
-            received=running.metrics.received,
-            rejected=running.metrics.rejected,
-            wake=partial(_wake, running),
-            feeds=(feed_routes(documents, clock=clock, on_served=running.metrics.feed_served),),
-            title=settings.title,
-            version=running.version,
-            admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
-            behind_proxy=settings.behind_proxy,
-        )
-    )
-    task = await stack.enter_async_context(serving(app, sock, behind_proxy=settings.behind_proxy))
-    running.tasks.append(task)
-
-
-async def _documents(running: Running) -> Any:
-    from services.syndicate.documents import Documents
-    from services.syndicate.joiner import Site
-
-    settings, meta = running.settings, running.store.meta
-    if (founded := await meta.get("founded")) is None:
-        founded = clock().isoformat(timespec="seconds")
-        await meta.set("founded", founded)
-    site = Site(
-        base_url=running.base_url,
-        newsroom=settings.title,
-        installation=UUID(await meta.get("namespace")),
-        founded=datetime.fromisoformat(founded),
-        max_age_s=settings.feed_max_age_s,
-    )
-    documents = Documents(running.store.feeds, site, cache_bytes=settings.feed_cache_mb * 1024 * 1024)
-
-    async def moved(batch: Batch) -> None:
-        for entry in batch.entries:
-            event = FeedUpdated.model_validate_json(entry.data or b"{}")
-            documents.invalidate(event.feed, event.version)
-
-    running.bus.tail(FEED_UPDATED, moved)
-    return documents
-
-
-def _check_url(policy: Any, url: str) -> str | None:
-    from services.outbound.guard import check_url
-
-    return check_url(url, policy)
-
-
-async def _send_test(running: Running, endpoint: Endpoint) -> Response:
-    """Owe the endpoint a test event like any other, and wait for what comes of the first try."""
-    from services.deliver.requests import owe_test
-
-    store = running.store.deliveries
-    delivery_id = await owe_test(endpoint.id, store=store, clock=clock, new_id=new_id, wake=partial(_wake, running))
-    until = time.monotonic() + running.settings.delivery_timeout_s + 2
-    while delivery_id is not None and time.monotonic() < until:
-        delivery = await store.get(delivery_id)
-        if delivery is not None and delivery.attempts:
-            last = delivery.attempts[-1]
-            return Response(
-                status=last.status,
-                cause=last.cause,
-                detail=last.detail,
-                body=last.body,
-                truncated=last.truncated,
-                ms=last.ms,
-            )
-        await asyncio.sleep(0.05)
-    return Response(
-        cause=Cause.INTERNAL, detail="the test waits: the endpoint is paused, disabled or busy; see its deliveries"
-    )
-
-
-def _check_room(running: Running) -> None:
+def check_room(running: Running) -> None:
     """Refuse new events while what was accepted still has room to be worked on (P8). The sample is 2 s old at most."""
     from services.store import StoreFull
 
@@ -274,37 +173,3 @@ def _check_room(running: Running) -> None:
         return
     if reading.disk.free < least * 1024 * 1024:
         raise StoreFull(f"less than {least} MiB are free where the data is; new events are refused until there is room")
-
-
-async def _ready(running: Running) -> Any:
-    from services.http.deps import Readiness
-
-    ready, body = await running.health.readyz()
-    return Readiness(ready, body["checks"])
-
-
-async def _stats(running: Running) -> Mapping[str, Any]:
-    from services.observe.report import stats_body
-    from services.store import StoreUnavailable
-
-    reading = await running.sampler.fresh()
-    if reading.stats is None:
-        raise StoreUnavailable("the sum is unknown now")
-    return stats_body(reading, running.redis_address)
-
-
-async def _metrics(running: Running) -> bytes:
-    await running.sampler.fresh()
-    return running.metrics.render()
-
-
-def _asyncapi(running: Running) -> Mapping[str, Any]:
-    from services.bus.asyncapi import asyncapi
-
-    return asyncapi(running.version)
-
-
-def _wake(running: Running, endpoint_ids: Collection[str] = ()) -> None:
-    running.sweeper.wake()
-    if running.wake_drain is not None:
-        running.wake_drain(endpoint_ids)

@@ -133,7 +133,8 @@ def _stop(stopping: asyncio.Event) -> None:
 @asynccontextmanager
 async def assembled(settings: Settings, stages: frozenset[str], data: DataDir) -> AsyncGenerator[Running]:
     """Make every part that these stages need, started and ready; stop them all at the end."""
-    from services.cli.stages import start_http, start_stages
+    from services.cli.door import start_http
+    from services.cli.stages import start_stages
 
     async with AsyncExitStack() as stack:
         sock = _socket(settings, stages)
