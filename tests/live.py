@@ -92,7 +92,8 @@ class Live:
         if forget:
             (self.data_dir / "address").unlink(missing_ok=True)
         # With PYTHONDONTWRITEBYTECODE each of the processes would compile all sources anew.
-        unwanted = {"PYTHONDONTWRITEBYTECODE"}
+        # PYTHONUNBUFFERED hides what a blocked standard error does to the end of a process.
+        unwanted = {"PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
         env = {k: v for k, v in os.environ.items() if not k.startswith("WIREROOM_") and k not in unwanted}
         env |= {
             "WIREROOM_DATA_DIR": str(self.data_dir),
