@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from schemas.feed import Entry
-from services.syndicate.formats import FORMATS
+from services.syndicate.formats import FRAGMENTS
 
 
 class Rendered(NamedTuple):
-    """One entry's fragments by format name; a format that carries nothing of it is missing.
+    """One entry's fragments by fragment name (`rss`, `rss-summary` …); one that carries nothing of it is missing.
 
     `fault` says why it cannot be rendered (None: it could); then nothing of it may be shown.
     """
@@ -24,9 +24,9 @@ def render(entries: Sequence[Entry]) -> list[Rendered]:
 
 def _render(entry: Entry) -> Rendered:
     fragments: dict[str, bytes] = {}
-    for name, each in FORMATS.items():
+    for name, made in FRAGMENTS.items():
         try:
-            fragment = each.entry(entry)
+            fragment = made(entry)
         except (ValueError, TypeError) as error:  # lxml's and orjson's word for what no document may hold
             return Rendered({}, f"{name}: {error}")
         if fragment is not None:

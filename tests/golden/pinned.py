@@ -13,8 +13,10 @@ def documents() -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     for case, entries in CASES.items():
         for name, form in FORMATS.items():
-            made = [fragment for entry in entries if (fragment := form.entry(entry)) is not None]
-            files[f"{case}.{name}"] = form.document(head(name, LATER if entries else PUBLISHED), made)
+            above = head(name, LATER if entries else PUBLISHED)
+            for variant, rendered in form.renders().items():
+                made = [fragment for entry in entries if (fragment := rendered(entry)) is not None]
+                files[f"{case}{variant.removeprefix(name)}.{name}"] = form.document(above, made)
     return files
 
 

@@ -98,7 +98,7 @@ def test_a_takedown_shows_nothing_of_the_story() -> None:
 
 def test_an_expired_story_stays_as_an_atom_tombstone_only() -> None:
     expired, _ = CASES["expired_beside_a_story"]
-    assert list(render([expired])[0].fragments) == ["atom"]
+    assert list(render([expired])[0].fragments) == ["atom", "atom-summary"]
 
 
 def test_a_lead_picture_that_the_body_shows_is_not_repeated() -> None:
@@ -112,9 +112,9 @@ def test_a_lead_picture_that_the_body_shows_is_not_repeated() -> None:
 
 def test_a_correction_stands_above_the_body() -> None:
     corrected = STORY.model_copy(update={"correction_note": "It was <40> degrees."})
-    for fragment in render([corrected])[0].fragments.values():
-        text = fragment.decode()
-        assert text.index("Correction:") < text.index("Il a fait chaud")
+    for name, fragment in render([corrected])[0].fragments.items():
+        body = "Un été long" if name.endswith("-summary") else "Il a fait chaud"
+        assert fragment.decode().index("Correction:") < fragment.decode().rindex(body)
 
 
 def test_a_date_that_only_stands_in_is_marked() -> None:

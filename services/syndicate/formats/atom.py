@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from schemas.article import Author
 from schemas.feed import Entry, FeedHead
 from services.syndicate.formats.base import Format
-from services.syndicate.formats.content import enclosure, full_html, stub_text, stub_title
+from services.syndicate.formats.content import enclosure, full_html, stub_text, stub_title, summary_html
 from services.syndicate.formats.feedgen_adapter import (
     ATOM_NAMESPACES,
     Element,
@@ -48,16 +48,18 @@ def _links(entry: Entry) -> list[Element]:
     return links
 
 
-def item_of(entry: Entry) -> Item:
+def item_of(entry: Entry, *, full: bool = True) -> Item:
     """Say a published entry in Atom's terms."""
     stand_in = (entry.source and entry.source.name) or entry.publisher
     return Item(
         id=entry.id,
         title=entry.title,
         url=entry.url,
-        summary=entry.summary,
+        summary=entry.summary if full else summary_html(entry),
+        html_summary=not full,
         # An entry without a link needs content (§4.1.2); a bare headline is then all there is.
-        content=full_html(entry) or ("" if entry.url else as_html(xml_text(entry.summary) or line(entry.title))),
+        content=(full_html(entry) if full else "")
+        or ("" if entry.url else as_html(xml_text(entry.summary) or line(entry.title))),
         published=entry.published,
         updated=entry.updated,
         # In each entry, not at feed level alone: readers show no byline otherwise.
@@ -75,6 +77,10 @@ def item_of(entry: Entry) -> Item:
 
 def _entry(entry: Entry) -> bytes | None:
     return _tombstone(entry) if entry.state != "published" else atom_fragment(item_of(entry))
+
+
+def _summary(entry: Entry) -> bytes | None:
+    return _tombstone(entry) if entry.state != "published" else atom_fragment(item_of(entry, full=False))
 
 
 def _document(feed: FeedHead, fragments: Sequence[bytes]) -> bytes:
@@ -97,4 +103,4 @@ def _document(feed: FeedHead, fragments: Sequence[bytes]) -> bytes:
     return joined(head(root, ATOM_NAMESPACES), b"</feed>", fragments)
 
 
-ATOM = Format("atom", "application/atom+xml", _entry, _document, tombstones=True)
+ATOM = Format("atom", "application/atom+xml", _entry, _document, tombstones=True, summary=_summary)

@@ -32,22 +32,38 @@ def _picture(image: Image) -> str:
     return f"<figure>{picture}{caption}</figure>"
 
 
-def full_html(entry: Entry) -> str:
-    """Compose the body as readers show it: correction note, lead picture (unless the body has it), text.
+def _note(entry: Entry) -> str:
+    said = entry.correction_note
+    return f"<p><strong>Correction:</strong> {as_html(said)}</p>" if said else ""
 
-    A right-to-left story stands in one `dir="rtl"` block, since readers lay feeds out left to right.
+
+def _block(entry: Entry, html: str) -> str:
+    """Set language and direction on the text itself: readers lay a feed out in their own or the feed's.
+
+    So a left-to-right story reads well in a right-to-left feed too.
     """
-    parts: list[str] = []
-    if entry.correction_note:
-        parts.append(f"<p><strong>Correction:</strong> {as_html(entry.correction_note)}</p>")
-    body = entry.content_html
-    if entry.images and entry.images[0].url not in body and escape(entry.images[0].url) not in body:
-        parts.append(_picture(entry.images[0]))
-    parts.append(body)
-    html = "".join(parts)
-    if html and entry.direction == "rtl":
-        html = f'<div dir="rtl">{html}</div>'
+    if not html:
+        return ""
+    lang = f' lang="{escape(entry.lang)}"' if entry.lang != "und" else ""
+    if lang or entry.direction == "rtl":
+        html = f'<div dir="{entry.direction}"{lang}>{html}</div>'
     return xml_text(html)
+
+
+def full_html(entry: Entry) -> str:
+    """Compose the body as readers show it: correction note, lead picture (unless the body has it), text."""
+    body = entry.content_html
+    lead = ""
+    if entry.images and entry.images[0].url not in body and escape(entry.images[0].url) not in body:
+        lead = _picture(entry.images[0])
+    return _block(entry, f"{_note(entry)}{lead}{body}")
+
+
+def summary_html(entry: Entry) -> str:
+    """Compose the body of a feed without full text: correction note, lead picture, summary."""
+    lead = _picture(entry.images[0]) if entry.images else ""
+    summary = f"<p>{as_html(entry.summary)}</p>" if entry.summary else ""
+    return _block(entry, f"{_note(entry)}{lead}{summary}")
 
 
 def enclosure(entry: Entry) -> Enclosure | None:

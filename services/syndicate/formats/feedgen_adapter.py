@@ -54,7 +54,8 @@ class Item(NamedTuple):
     updated: datetime
     published: datetime
     url: str | None = None
-    summary: str = ""  # HTML in RSS, plain text in Atom
+    summary: str = ""  # HTML in RSS
+    html_summary: bool = False  # Atom: the summary is HTML, not plain text
     content: str = ""  # HTML
     authors: Sequence[Author] = ()  # Atom only
     categories: Sequence[Category] = ()
@@ -150,7 +151,7 @@ def atom_entry(item: Item) -> Any:
     entry.updated(_whole(item.updated))
     entry.published(_whole(item.published))
     if item.summary:
-        entry.summary(xml_text(item.summary))
+        entry.summary(xml_text(item.summary), type="html" if item.html_summary else None)
     for author in item.authors:
         said = {"name": line(author.name), "uri": author.url, "email": author.email}
         entry.author({key: xml_text(value) for key, value in said.items() if value})

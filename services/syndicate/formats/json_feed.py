@@ -10,7 +10,7 @@ import orjson
 
 from schemas.feed import Entry, FeedHead
 from services.syndicate.formats.base import Format
-from services.syndicate.formats.content import full_html, stub_text, stub_title
+from services.syndicate.formats.content import full_html, stub_text, stub_title, summary_html
 from services.syndicate.formats.text import line, rfc3339, xml_text
 
 
@@ -33,8 +33,8 @@ def _stub(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _story(entry: Entry) -> dict[str, Any]:
-    html = full_html(entry)
+def _story(entry: Entry, *, full: bool) -> dict[str, Any]:
+    html = full_html(entry) if full else summary_html(entry)
     return {
         "id": entry.id,
         "url": entry.url,
@@ -73,16 +73,28 @@ def _story(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _entry(entry: Entry) -> bytes | None:
+def _item(entry: Entry, *, full: bool) -> bytes | None:
     if entry.state == "expired":
         return None
-    item = _said(_story(entry) if entry.state == "published" else _stub(entry))
+    item = _said(_story(entry, full=full) if entry.state == "published" else _stub(entry))
     item["id"] = xml_text(entry.id)
     item["date_published"] = rfc3339(entry.published)
     item["date_modified"] = rfc3339(entry.updated)
     if entry.lang != "und":
         item["language"] = entry.lang
     return orjson.dumps(item)
+
+
+def _entry(entry: Entry) -> bytes | None:
+    return _item(entry, full=True)
+
+
+def _summary(entry: Entry) -> bytes | None:
+    return _item(entry, full=False)
+
+
+def _single(fragment: bytes) -> bytes:
+    return fragment
 
 
 def _document(feed: FeedHead, fragments: Sequence[bytes]) -> bytes:
@@ -102,4 +114,6 @@ def _document(feed: FeedHead, fragments: Sequence[bytes]) -> bytes:
     return b"".join((orjson.dumps(top)[:-1], b',"items":[', b",".join(fragments), b"]}"))
 
 
-JSON_FEED = Format("json", "application/feed+json", _entry, _document)
+JSON_FEED = Format(
+    "json", "application/feed+json", _entry, _document, summary=_summary, single=_single, single_type="application/json"
+)

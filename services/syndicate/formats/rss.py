@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from schemas.feed import Entry, FeedHead
 from services.syndicate.formats.base import Format
-from services.syndicate.formats.content import enclosure, full_html, stub_text, stub_title
+from services.syndicate.formats.content import enclosure, full_html, stub_text, stub_title, summary_html
 from services.syndicate.formats.feedgen_adapter import RSS_NAMESPACES, Element, Item, head, joined, rss_fragment
 from services.syndicate.formats.media import media
 from services.syndicate.formats.text import as_html, line, rfc822
 
 
-def item_of(entry: Entry) -> Item:
+def item_of(entry: Entry, *, full: bool = True) -> Item:
     """Say an entry in RSS's terms; a retracted one as its stub."""
     language = [Element("dc:language", entry.lang)] if entry.lang != "und" else []
     if entry.state != "published":
@@ -30,8 +30,8 @@ def item_of(entry: Entry) -> Item:
         id=entry.id,
         title=entry.title,
         url=entry.url,
-        summary=as_html(entry.summary),  # description is HTML; the summary is plain text
-        content=full_html(entry),
+        summary=as_html(entry.summary) if full else summary_html(entry),  # description is HTML
+        content=full_html(entry) if full else "",
         published=entry.published,
         updated=entry.updated,
         categories=entry.categories,
@@ -48,6 +48,10 @@ def item_of(entry: Entry) -> Item:
 
 def _entry(entry: Entry) -> bytes | None:
     return None if entry.state == "expired" else rss_fragment(item_of(entry))
+
+
+def _summary(entry: Entry) -> bytes | None:
+    return None if entry.state == "expired" else rss_fragment(item_of(entry, full=False))
 
 
 def _document(feed: FeedHead, fragments: Sequence[bytes]) -> bytes:
@@ -75,4 +79,4 @@ def _image(feed: FeedHead, url: str) -> list[Element]:
     return [Element("url", url), Element("title", line(feed.title)), Element("link", feed.home_url)]
 
 
-RSS = Format("rss", "application/rss+xml", _entry, _document)
+RSS = Format("rss", "application/rss+xml", _entry, _document, summary=_summary)
