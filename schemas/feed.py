@@ -6,7 +6,7 @@ An entry is rendered once per format into a fragment; a document joins fragments
 import re
 import unicodedata
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -74,11 +74,13 @@ class Entry(Frozen):
     `id` is an IRI minted once, the same string in every format. `state` withdrawn or takedown: a stub stays
     with `reason` (`withdrawn` keeps the title, `takedown` does not); expired: a tombstone at most. `gone_at` is
     when that happened. `publisher` stands in for a byline that nobody stated, where a format demands one.
-    `published_by` arrival: when it came stands in for a time that nobody stated, or that lay ahead.
+    `published_by` arrival: when it came stands in for a time that nobody stated, or that lay ahead. `key`
+    names the article's page here, `/articles/{key}`.
     """
 
     id: str
     article_id: str
+    key: str = ""
     revision: int
     state: Literal["published", "withdrawn", "takedown", "expired"] = "published"
     title: str
@@ -105,17 +107,45 @@ class Entry(Frozen):
     urgency: int | None = None
 
 
+class FeedLink(NamedTuple):
+    """One more link of a document: `rel` from RFC 5005 or the IANA registry, `href` absolute."""
+
+    rel: str
+    href: str
+
+
+class Moved(NamedTuple):
+    """The feed is read under another address now, for good."""
+
+    to: str
+
+
+class Ended(NamedTuple):
+    """The feed is over, and nothing will come under its address again."""
+
+    at: datetime
+
+
 class FeedHead(Frozen):
-    """What stands above the entries. `updated` is data, never the clock (RFC 4287 §4.2.15)."""
+    """What stands above the entries. `updated` is data, never the clock (RFC 4287 §4.2.15).
+
+    `links` lead through the feed's history (prev-archive, next-archive, current; first, last, next, previous).
+    `archive`: this document is sealed (RFC 5005 §4); `complete`: there is nothing beyond it (§2); `expired`:
+    nothing more will come (JSON Feed).
+    """
 
     name: str  # "all", "section/actualites"
-    id: str  # tag: IRI, the same in every format
+    id: str  # an IRI, the same in every format
     title: str
     description: str
     publisher: str  # the newsroom
     home_url: str  # the page for people
     self_url: str  # the canonical URL of this very document
     hub_urls: tuple[str, ...] = ()
+    links: tuple[FeedLink, ...] = ()
+    archive: bool = False
+    complete: bool = False
+    expired: bool = False
     lang: str | None = None  # None: several
     updated: datetime
     ttl_minutes: int = 5

@@ -27,6 +27,7 @@ SUPERSEDED = "superseded"
 """The cause of work and deliveries that ended because a retraction came (P3)."""
 
 FeedKind = Literal["all", "section", "tag", "lang", "author", "source", "saved"]
+FeedBody = Literal["full", "summary"]
 
 
 class Page(NamedTuple, Generic[T]):
@@ -101,6 +102,7 @@ class SyndicateJob(NamedTuple):
     first_accepted_at: datetime  # the same of `Shown.accepted_at`; an embargoed revision changes neither (P9)
     feeds_ever: tuple[str, ...]  # every feed that ever carried it, by name
     entry_id: str  # an IRI, minted once for the article (RFC 4287 §4.2.6)
+    key: str  # of its page: 32 hexadecimal digits
     previous: Entry | None  # as recorded last
 
 

@@ -3,13 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from schemas.article import Article
 from schemas.delivery import Attempt, WorkState
 from schemas.enrichment import Enrichment
 from schemas.event import EventType
-from schemas.jobs import FeedKind
+from schemas.jobs import FeedBody, FeedKind
 from schemas.lifecycle import ArticleState
 
 
@@ -41,18 +41,40 @@ class Subscriber(Record):
     id: str
     name: str
     created_at: datetime
+    filter: str | None = None  # bounds every private feed of theirs; None: nothing is kept from them
 
 
 class FeedRow(Record):
-    """A feed. `version` grows by one with every change of its content, `changed_at` is when (data's time)."""
+    """A feed. `version` grows by one with every change of its content, `changed_at` is when (data's time).
+
+    `name` is its key for good, `address` the one under which it is read (`/feeds/{address}.atom`); they
+    differ after a rename. `owner` is a subscriber: the feed is theirs alone. None: as the service has it.
+    """
 
     name: str
+    address: str = ""
     title: str
     kind: FeedKind
     lang: str | None = None
     version: int
     changed_at: datetime
     items: int  # articles it carries now
+    description: str | None = None
+    filter: str | None = None  # None: an automatic feed
+    owner: str | None = None
+    body: FeedBody = "full"
+    max_age_s: int | None = None
+    silent_after_s: int | None = None
+    created_at: datetime | None = None
+    ended_at: datetime | None = None
+    generation: int = 1  # of its archives
+    sealed: int = 0  # items in archives
+
+    @model_validator(mode="after")
+    def _addressed(self) -> "FeedRow":
+        if not self.address:
+            object.__setattr__(self, "address", self.name)
+        return self
 
 
 class CarriedBy(Record):

@@ -17,6 +17,7 @@ from services.enrich.core import enrich_article
 from services.ingest.core import arrived, read_event
 from services.ingest.lifecycle import decide
 from services.store import Store
+from services.syndicate.document import Document
 from services.syndicate.documents import Documents
 from services.syndicate.joiner import Site
 from services.syndicate.worker import syndicate_articles
@@ -97,4 +98,4 @@ class Desk:
         documents = Documents(self.store.feeds, self.site, cache_bytes=10_000_000)
         found = await documents.get(name, format_name)
         await documents.close()
-        return "" if found is None else found.identity.data.decode()
+        return found.identity.data.decode() if isinstance(found, Document) else ""

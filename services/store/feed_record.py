@@ -39,7 +39,18 @@ _KEEP_ENTRY = Statement(
         index_elements=["article_id"],
         set_={
             name: _entry.excluded[name]
-            for name in ("version", "made", "entry_id", "data", "published", "updated", "moved_at", "gone_at")
+            for name in (
+                "version",
+                "made",
+                "entry_id",
+                "data",
+                "published",
+                "updated",
+                "moved_at",
+                "gone_at",
+                "key",
+                "size",
+            )
         },
     )
 )
@@ -59,13 +70,19 @@ _member = upsert(membership)
 _JOIN = Statement(
     _member.on_conflict_do_update(
         index_elements=["feed", "article_id"],
-        set_={"moved_at": _member.excluded.moved_at, "left_at": None, "why": None},
+        set_={
+            "moved_at": _member.excluded.moved_at,
+            "version": _member.excluded.version,
+            "left_at": None,
+            "why": None,
+            "sealed": None,  # it shows in the subscription document again
+        },
     )
 )
 _LEAVE = Statement(
     update(membership)
     .where(membership.c.feed == bindparam("of_feed"), membership.c.article_id == bindparam("of_article"))
-    .values(left_at=bindparam("now"), moved_at=bindparam("now"), why=bindparam("reason"))
+    .values(left_at=bindparam("now"), moved_at=bindparam("now"), why=bindparam("reason"), sealed=None)
 )
 _ADD_FEEDS = Statement(insert(feed))
 _MOVE_FEED = Statement(
@@ -125,6 +142,8 @@ class _Recorder:
                 "updated": None if seen is None else seen.updated,
                 "moved_at": self.now if changed or before is None else before.moved_at,
                 "gone_at": plan.entry.gone_at if plan.entry is not None and not gone else None,
+                "key": plan.entry.key or None if plan.entry is not None else before.key if before is not None else None,
+                "size": max(map(len, fragments.values()), default=0),
             }
         )
         if changed:
@@ -162,17 +181,23 @@ class _Recorder:
                 members[name] = False
 
     def write(self) -> list[OutboxRow]:
-        """Write everything noted; feeds last but one, for they are what others wait for."""
+        """Write everything noted; feeds late, for they are what others wait for, and memberships with their versions."""
         _KEEP_ENTRY.many(self.connection, self.new_entries)
         _KEEP_FRAGMENT.many(self.connection, self.new_fragments)
         _DROP_FRAGMENT.many(self.connection, self.dropped)
-        _JOIN.many(self.connection, self.joined)
+        versions = self._feeds()
+        _JOIN.many(self.connection, [{**each, "version": versions[each["feed"]]} for each in self.joined])
         _LEAVE.many(self.connection, self.left)
-        return self._feeds()
+        messages = [
+            Message(FEED_UPDATED.name, FeedUpdated(feed=name, version=version).model_dump_json().encode(), None)
+            for name, version in versions.items()
+        ]
+        return add(self.connection, messages, self.now)
 
-    def _feeds(self) -> list[OutboxRow]:
+    def _feeds(self) -> dict[str, int]:
+        """Move the feeds that changed; returns their versions. Their rows stay locked until the commit."""
         if not self.touched:
-            return []
+            return {}
         known = {row.name: row for row in _FEEDS.find(self.connection, sorted(self.touched))}
         fresh: list[dict[str, Any]] = []
         moved: list[dict[str, Any]] = []
@@ -198,11 +223,7 @@ class _Recorder:
                 moved.append({"of_feed": name, "to": versions[name], "now": later, "more": more})
         _ADD_FEEDS.many(self.connection, fresh)
         _MOVE_FEED.many(self.connection, moved)
-        messages = [
-            Message(FEED_UPDATED.name, FeedUpdated(feed=name, version=version).model_dump_json().encode(), None)
-            for name, version in versions.items()
-        ]
-        return add(self.connection, messages, self.now)
+        return versions
 
 
 def record(connection: Connection, plans: Sequence[SyndicatePlan], now: datetime) -> list[OutboxRow]:

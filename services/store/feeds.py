@@ -11,7 +11,7 @@ from schemas.article import Article
 from schemas.delivery import WorkState
 from schemas.enrichment import Enrichment
 from schemas.event import EventType, ThinEvent
-from schemas.feed import Entry
+from schemas.feed import Entry, Moved
 from schemas.jobs import OutboxRow, Page, Shown, SyndicateJob, SyndicatePlan, WindowItem
 from schemas.lifecycle import ArticleState
 from schemas.records import CarriedBy, FeedRow
@@ -23,11 +23,14 @@ from services.store.feed_record import record
 from services.store.sql import cursor_of, listed, read_cursor
 from services.store.statement import Statement
 from services.store.tables import (
+    archive,
     article,
     enrichment,
     entry,
     event,
     feed,
+    feed_alias,
+    feed_definition,
     fragment,
     membership,
     meta,
@@ -61,6 +64,7 @@ _VIEWS = Statement(
         enrichment.c.facts,
         entry.c.data.label("entry_data"),
         entry.c.entry_id,
+        entry.c.key,
     )
     .outerjoin(revision, and_(revision.c.article_id == article.c.id, revision.c.revision == article.c.shown))
     .outerjoin(enrichment, and_(enrichment.c.article_id == article.c.id, enrichment.c.revision == article.c.shown))
@@ -73,7 +77,33 @@ _EVER = Statement(
     .order_by(membership.c.feed)
 )
 _NAMESPACE = Statement(select(meta.c.value).where(meta.c.name == "namespace"))
-_HEAD = Statement(select(feed).where(feed.c.name == bindparam("of_feed")))
+_FEEDS = (
+    select(
+        feed.c.name,
+        feed.c.kind,
+        feed.c.lang,
+        feed.c.version,
+        feed.c.changed_at,
+        feed.c["items"],
+        func.coalesce(feed_definition.c.title, feed.c.title).label("title"),
+        func.coalesce(feed_definition.c.address, feed.c.name).label("address"),
+        feed_definition.c.description,
+        feed_definition.c.filter,
+        feed_definition.c.owner,
+        func.coalesce(feed_definition.c.body, "full").label("body"),
+        feed_definition.c.max_age_s,
+        feed_definition.c.silent_after_s,
+        feed_definition.c.created_at,
+        feed_definition.c.ended_at,
+        func.coalesce(archive.c.generation, 1).label("generation"),
+        func.coalesce(archive.c["items"], 0).label("sealed"),
+    )
+    .outerjoin(feed_definition, feed_definition.c.feed == feed.c.name)
+    .outerjoin(archive, archive.c.feed == feed.c.name)
+)
+_HEAD = Statement(_FEEDS.where(feed.c.name == bindparam("of_feed")))
+_KEY = Statement(select(feed_definition.c.feed).where(feed_definition.c.address == bindparam("of_address")))
+_ALIAS = Statement(select(feed_alias.c.feed).where(feed_alias.c.address == bindparam("of_address")))
 _ITEMS = (
     select(
         membership.c.article_id,
@@ -112,6 +142,7 @@ class View(NamedTuple):
     first_accepted_at: datetime
     feeds_ever: tuple[str, ...]
     entry_id: str
+    key: str
     previous: Entry | None
 
 
@@ -145,6 +176,22 @@ class Feeds:
         def query(connection: Connection) -> FeedRow | None:
             row = _HEAD.one(connection, of_feed=name)
             return None if row is None else _feed(row)
+
+        return await self._database.read(query)
+
+    async def find(self, address: str) -> FeedRow | Moved | None:
+        """Read the feed that stands under an address now; `Moved`: it did once. None: none ever did."""
+
+        def query(connection: Connection) -> FeedRow | Moved | None:
+            key = _KEY.one(connection, of_address=address)
+            row = _HEAD.one(connection, of_feed=address if key is None else key.feed)
+            if row is not None and row.address == address:
+                return _feed(row)
+            alias = row if row is not None else _ALIAS.one(connection, of_address=address)
+            if alias is None:
+                return None
+            row = row if row is not None else _HEAD.one(connection, of_feed=alias.feed)
+            return None if row is None else Moved(row.address)
 
         return await self._database.read(query)
 
@@ -201,11 +248,13 @@ class Feeds:
         """List every feed that carries or ever carried an article."""
         return await self._database.read(lambda connection: carried_by(connection, article_id))
 
-    async def list(self, cursor: str | None = None, limit: int = 100) -> Page[FeedRow]:
-        """List feeds by name. Raises ValueError for a cursor that is not ours."""
+    async def list(self, cursor: str | None = None, limit: int = 100, *, public: bool = False) -> Page[FeedRow]:
+        """List feeds by name; `public`: those that anybody may read now. Raises ValueError for a cursor that is not ours."""
 
         def query(connection: Connection) -> Page[FeedRow]:
-            statement = select(feed).order_by(feed.c.name).limit(limit + 1)
+            statement = _FEEDS.order_by(feed.c.name).limit(limit + 1)
+            if public:
+                statement = statement.where(feed_definition.c.owner.is_(None), feed_definition.c.ended_at.is_(None))
             if cursor is not None:
                 statement = statement.where(feed.c.name > read_cursor(cursor, [str])[0])
             rows = [_feed(row) for row in connection.execute(statement)]
@@ -249,6 +298,7 @@ def _view(row: Row[Any], ever: tuple[str, ...], namespace: UUID) -> View:
         first_accepted_at=row.first_opened or row.first_accepted_at,
         feeds_ever=ever,
         entry_id=row.entry_id or minted(row.id, namespace),
+        key=row.key or uuid5(namespace, row.id).hex,
         previous=None if row.entry_data is None else parsed(Entry, row.entry_data),
     )
 
@@ -270,5 +320,5 @@ def _thin(row: Row[Any]) -> ThinEvent:
     )
 
 
-def _feed(row: Row[Any]) -> FeedRow:
+def _feed(row: Any) -> FeedRow:
     return FeedRow.model_validate(row._asdict())

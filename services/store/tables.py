@@ -5,6 +5,8 @@
        └─< event ─< work (one per stage)          └─< delivery ─< attempt
                ├──< outbox (what still belongs on a stream)
                └──< delivery                  feed ─< membership >─ article ─ entry ─< fragment
+                                                │
+        feed_definition, feed_alias, feed_token ┴─ archive ─< archive_item >─ fragment or past_fragment
 
 Open work is found by partial indexes, so finished rows cost nothing but room. Everything that belongs
 to a partner carries `subscriber_id`. On SQLite, tables of short rows are their own primary key's tree
@@ -165,7 +167,10 @@ entry = _table(
     Column("updated", Moment),
     _must("moved_at", Moment),
     Column("gone_at", Moment),  # taken back or expired; None: it shows
+    Column("key", Words),  # its page's address: /articles/{key}
+    Column("size", Whole),  # bytes of its longest fragment
 )
+Index("uq_entry_key", entry.c.key, unique=True)
 _gone = text("gone_at IS NOT NULL")
 Index("ix_entry_gone", entry.c.gone_at, entry.c.article_id, sqlite_where=_gone, postgresql_where=_gone)
 
@@ -198,10 +203,29 @@ membership = _table(  # rows are never deleted: what a feed ever carried, correc
     _must("moved_at", Moment),
     Column("left_at", Moment),
     Column("why", Words),
+    Column("version", Whole),  # the feed's, when it moved last: counts in the order of commits
+    Column("sealed", Whole),  # the archive page that holds it as it is now; None: the subscription document does
     sqlite_with_rowid=False,
 )
 Index("ix_membership_article", membership.c.article_id)
 _carried = text("left_at IS NULL")
+_unsealed = text("left_at IS NULL AND sealed IS NULL")
+Index(
+    "ix_membership_moved",
+    membership.c.feed,
+    membership.c.version,
+    membership.c.article_id,
+    sqlite_where=_carried,
+    postgresql_where=_carried,
+)
+Index(
+    "ix_membership_unsealed",
+    membership.c.feed,
+    membership.c.version,
+    membership.c.article_id,
+    sqlite_where=_unsealed,
+    postgresql_where=_unsealed,
+)
 Index(
     "ix_membership_window",
     membership.c.feed,
@@ -216,8 +240,79 @@ subscriber = _table(
     Column("id", Words, primary_key=True),
     _must("name", Words),
     _must("created_at", Moment),
+    Column("filter", Words),  # all that this partner may see, in every private feed; None: no bound
     sqlite_with_rowid=False,
 )
+
+feed_definition = _table(  # what people say of a feed; automatic feeds need none
+    "feed_definition",
+    Column("feed", Words, primary_key=True),  # feed.name, its key for good: ids are minted from it
+    _must("address", Words),  # under which it is read now
+    Column("title", Words),
+    Column("description", Words),
+    Column("filter", Words),  # None: an automatic feed
+    Column("owner", Words, ForeignKey("subscriber.id")),  # None: public
+    _must("body", Words),  # full or summary
+    Column("max_age_s", Whole),
+    Column("silent_after_s", Whole),
+    _must("created_at", Moment),
+    _must("changed_at", Moment),
+    Column("ended_at", Moment),
+    sqlite_with_rowid=False,
+)
+Index("uq_feed_definition_address", feed_definition.c.address, unique=True)
+Index("ix_feed_definition_changed", feed_definition.c.changed_at)
+
+feed_alias = _table(  # addresses that a feed had: never given to another
+    "feed_alias",
+    Column("address", Words, primary_key=True),
+    _must("feed", Words),
+    _must("since", Moment),
+    sqlite_with_rowid=False,
+)
+
+archive = _table(
+    "archive",
+    Column("feed", Words, primary_key=True),
+    _must("generation", Whole),  # grows when a sealed page must change: its pages get new addresses
+    _must("items", Whole),  # sealed so far
+    sqlite_with_rowid=False,
+)
+
+archive_item = _table(
+    "archive_item",
+    Column("feed", Words, primary_key=True),
+    Column("page", Whole, primary_key=True, autoincrement=False),
+    Column("article_id", Words, primary_key=True),
+    _must("version", Whole),  # of the entry, when it was sealed
+    sqlite_with_rowid=False,
+)
+Index("ix_archive_item_article", archive_item.c.article_id)
+
+past_fragment = _table(  # what sealed pages still show of entries that changed since; a retraction deletes it
+    "past_fragment",
+    Column("article_id", Words, primary_key=True),
+    Column("format", Words, primary_key=True),
+    Column("version", Whole, primary_key=True, autoincrement=False),
+    _must("data", Blob),
+)
+
+feed_token = _table(
+    "feed_token",
+    Column("id", Words, primary_key=True),
+    Column("subscriber_id", Words, ForeignKey("subscriber.id"), nullable=False),
+    _must("feed", Words),
+    _must("sha256", Words),
+    _must("hint", Words),  # its last characters
+    _must("name", Words),
+    _must("created_at", Moment),
+    Column("expires_at", Moment),
+    Column("revoked_at", Moment),
+    Column("used_at", Moment),
+    sqlite_with_rowid=False,
+)
+Index("ix_feed_token_subscriber", feed_token.c.subscriber_id)
+Index("ix_feed_token_feed", feed_token.c.feed)
 
 endpoint = _table(
     "endpoint",

@@ -63,6 +63,7 @@ def _stub(job: SyndicateJob, last: Entry) -> Entry:
     return Entry(
         id=job.entry_id,
         article_id=job.event.article_id,
+        key=job.key,
         revision=job.shown.revision if job.shown is not None else last.revision,
         state=state,
         title="" if state == "takedown" else last.title,
@@ -85,6 +86,7 @@ def _story(job: SyndicateJob, shown: Shown, base_url: str, publisher: str) -> En
     entry = Entry(
         id=job.entry_id,
         article_id=job.event.article_id,
+        key=job.key,
         revision=shown.revision,
         title=line(said.title),
         url=address(said.url or article.url),

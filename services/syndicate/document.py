@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from isal import igzip
 from xxhash import xxh3_128_hexdigest
@@ -18,10 +18,18 @@ class Coded(NamedTuple):
     etag: str
 
 
+class Policy(NamedTuple):
+    """Who may keep the document, and for how long. `noindex`: search engines shall leave it out."""
+
+    kind: Literal["public", "archive", "private"] = "public"
+    max_age_s: int = 60
+    noindex: bool = False
+
+
 class Document(NamedTuple):
     """What readers fetch: made once per change, for the same content always the same bytes."""
 
-    feed: str
+    feed: str  # its key, not its address
     format: str
     version: int  # of the feed, when it was joined
     media_type: str
@@ -29,6 +37,8 @@ class Document(NamedTuple):
     identity: Coded
     gzip: Coded
     changed_at: datetime  # the feed's last change: data, not the time of joining
+    policy: Policy = Policy()
+    hub_urls: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -40,7 +50,14 @@ def _coded(data: bytes) -> Coded:
     return Coded(data, f'"{xxh3_128_hexdigest(data)}"')
 
 
-def make(head: FeedHead, version: int, changed_at: datetime, shape: Format, fragments: Sequence[bytes]) -> Document:
+def make(  # noqa: PLR0917 - handed on by position to a thread
+    head: FeedHead,
+    version: int,
+    changed_at: datetime,
+    shape: Format,
+    fragments: Sequence[bytes],
+    policy: Policy = Policy(),  # noqa: B008 - frozen
+) -> Document:
     """Join the fragments under their head, compress, and tag. CPU-bound: about 1 ms for 500 KB.
 
     gzip at ISA-L's level 2, 15 times as fast as zlib's level 6 for 24 % more bytes; its time stamp is 0.
@@ -55,4 +72,6 @@ def make(head: FeedHead, version: int, changed_at: datetime, shape: Format, frag
         identity=_coded(data),
         gzip=_coded(igzip.compress(data, 2, mtime=0)),
         changed_at=changed_at,
+        policy=policy,
+        hub_urls=head.hub_urls,
     )

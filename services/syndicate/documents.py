@@ -15,6 +15,7 @@ from datetime import datetime
 
 import structlog
 
+from schemas.feed import Ended, Moved
 from services.store.errors import StoreUnavailable
 from services.syndicate.document import Document
 from services.syndicate.formats import FORMATS
@@ -27,7 +28,9 @@ _MOST_UNKNOWN = 10_000  # names asked for that no feed has
 _SHARE = 10  # joins of one feed take at most about a tenth of the time
 _LONGEST_WAIT_S = 0.8  # but no change waits longer: it shall be visible within a second
 
-Key = tuple[str, str]  # feed name, format name
+Key = tuple[str, str, str]  # the feed's address, format name, page ("": the subscription document)
+Found = Document | Moved | Ended | None
+"""What stands under an address; None: nothing ever did."""
 
 
 @dataclass(slots=True)
@@ -57,37 +60,40 @@ class Documents:
         self._coalesce_s = coalesce_s
         self._poll_s = poll_s
         self._held: OrderedDict[Key, _Held] = OrderedDict()
-        self._flights: dict[Key, asyncio.Task[Document | None]] = {}
+        self._flights: dict[Key, asyncio.Task[Found]] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._refreshes: dict[str, asyncio.Task[None]] = {}
         self._heard: dict[str, int] = {}  # versions announced while a first join is under way
-        self._unknown: dict[str, float] = {}
+        self._unknown: dict[str, tuple[float, Moved | Ended | None]] = {}  # addresses without a feed, and until when
+        self._renamed: dict[str, set[str]] = {}  # feeds whose address is not their key → addresses held
         self._away_until = 0.0  # loop time: SQL did not answer; until then what is held is served as it is
         self.joins = 0  # for metrics: documents joined
 
-    def cached(self, name: str, format_name: str) -> Document | None:
+    def cached(self, address: str, format_name: str, page: str = "") -> Document | None:
         """Find a document in memory, without waiting. None: `get` it."""
-        held = self._held.get((name, format_name))
+        key = (address, format_name, page)
+        held = self._held.get(key)
         if held is None or held.lapsed:
             return None
         held.read = True
-        self._held.move_to_end((name, format_name))
+        self._held.move_to_end(key)
         return held.document
 
-    async def get(self, name: str, format_name: str) -> Document | None:
-        """Find or join a document; many who ask at once share one join. None: there is no such feed.
+    async def get(self, address: str, format_name: str, page: str = "") -> Found:
+        """Find or join a document; many who ask at once share one join. None: there is no such feed or page.
 
         Raises StoreUnavailable only if SQL is away and nothing, not even an outdated document, is held.
         """
-        key = (name, format_name)
+        key = (address, format_name, page)
         if (document := self.cached(*key)) is not None:
             return document
         loop = asyncio.get_running_loop()
         held = self._held.get(key)
         if held is not None and loop.time() < self._away_until:
             return held.document
-        if self._unknown.get(name, 0.0) > loop.time():
-            return None
+        until, instead = self._unknown.get(address, (0.0, None))
+        if until > loop.time():
+            return instead
         if (flight := self._flights.get(key)) is None:
             flight = self._flights[key] = loop.create_task(self._fly(key))
             flight.add_done_callback(lambda ended: self._landed(key, ended))
@@ -100,15 +106,20 @@ class Documents:
             return held.document
 
     def invalidate(self, name: str, version: int) -> None:
-        """Note that a feed moved to `version`. Changes within the coalescing time share one join."""
+        """Note that a feed (its key) moved to `version`. Changes within the coalescing time share one join."""
+        self._invalidate(name, version)
+        for address in tuple(self._renamed.get(name, ())):
+            self._invalidate(address, version)
+
+    def _invalidate(self, name: str, version: int) -> None:
         self._unknown.pop(name, None)
         wait_s = 0.0
         for each in FORMATS:
-            held = self._held.get((name, each))
+            held = self._held.get((name, each, ""))
             if held is not None and held.wanted < version:
                 held.wanted = version
                 wait_s = max(wait_s, self._wait_s(held.took_s))
-            if (name, each) in self._flights:
+            if (name, each, "") in self._flights:
                 self._heard[name] = max(version, self._heard.get(name, 0))
         if wait_s:
             self._schedule(name, wait_s)
@@ -148,7 +159,7 @@ class Documents:
             return  # it looks again when it ends
         wanted: list[str] = []
         for each in FORMATS:
-            held = self._held.get((name, each))
+            held = self._held.get((name, each, ""))
             if held is None or held.lapsed or held.wanted <= held.document.version:
                 continue
             if held.read:
@@ -172,38 +183,38 @@ class Documents:
             return
         took_s = loop.time() - started
         for each in formats:
-            if made is None:
-                self._drop((name, each))
+            if isinstance(made, dict):
+                self._keep((name, each, ""), made[each], asked, read=False, took_s=took_s)
             else:
-                self._keep((name, each), made[each], asked, read=False, took_s=took_s)
+                self._drop((name, each, ""))
         if self._wanted(name) > asked:
             self._schedule(name, self._wait_s(took_s))
 
-    async def _fly(self, key: Key) -> Document | None:
-        name, format_name = key
+    async def _fly(self, key: Key) -> Found:
+        name, format_name, _ = key
         asked = self._wanted(name)
         made = await self._joiner.join(name, (format_name,))
-        if made is None:
+        if not isinstance(made, dict):
             self._drop(key)
             if len(self._unknown) >= _MOST_UNKNOWN:
                 self._unknown.clear()
-            self._unknown[name] = asyncio.get_running_loop().time() + self._poll_s
-            return None
+            self._unknown[name] = (asyncio.get_running_loop().time() + self._poll_s, made)
+            return made
         document = self._keep(key, made[format_name], asked, read=True)
         if self._wanted(name) > asked:
             self._schedule(name, self._coalesce_s)
         return document
 
-    def _landed(self, key: Key, flight: asyncio.Task[Document | None]) -> None:
+    def _landed(self, key: Key, flight: asyncio.Task[Found]) -> None:
         del self._flights[key]
         if not flight.cancelled():
             flight.exception()  # everyone who asked may have hung up
-        if not any(name == key[0] for name, _ in self._flights):
+        if not any(name == key[0] for name, _, _ in self._flights):
             self._heard.pop(key[0], None)
 
     def _wanted(self, name: str) -> int:
         """Find the newest version announced, where anything of the feed is held or under way."""
-        held = (self._held.get((name, each)) for each in FORMATS)
+        held = (self._held.get((name, each, "")) for each in FORMATS)
         return max([self._heard.get(name, 0), *(one.wanted for one in held if one is not None)])
 
     def _wait_s(self, took_s: float) -> float:
@@ -218,6 +229,8 @@ class Documents:
         wanted = max(document.version, newest if (newest := self._wanted(key[0])) > asked else 0)
         self._drop(key)
         self._held[key] = _Held(document, wanted, read, took_s=took_s)
+        if document.feed != key[0]:
+            self._renamed.setdefault(document.feed, set()).add(key[0])
         self._size += document.size
         while self._size > self._cap and len(self._held) > 1:
             self._drop(next(iter(self._held)))

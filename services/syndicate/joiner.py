@@ -10,13 +10,16 @@ from urllib.parse import quote
 from uuid import UUID, uuid5
 
 from schemas.automatic import ALL
-from schemas.feed import FeedHead
+from schemas.feed import Ended, FeedHead, Moved
 from schemas.jobs import WindowItem
 from schemas.records import FeedRow
-from services.syndicate.document import Document, make
+from services.syndicate.document import Document, Policy, make
 from services.syndicate.formats import FORMATS
 from services.syndicate.ports import FeedReads
 from services.syndicate.window import cut
+
+Joined = dict[str, Document] | Moved | Ended | None
+"""What became of a join: documents by format name, or why there are none."""
 
 _LARGE = 256 * 1024  # bytes: joining more than that leaves the event loop
 
@@ -33,10 +36,11 @@ class Site(NamedTuple):
     installation: UUID
     founded: datetime
     max_age_s: int = 60
+    hub_urls: tuple[str, ...] = ()  # WebSub hubs that are told of every change
 
 
 class FragmentCache:
-    """Fragments by (format, article id, version), the least recently used dropped first. b"": there is none."""
+    """Fragments by (fragment name, article id, version), the least recently used dropped first. b"": there is none."""
 
     def __init__(self, cap_bytes: int) -> None:
         self._cap = cap_bytes
@@ -76,68 +80,72 @@ class Joiner:
         self._site = site
         self._fragments = FragmentCache(cap_bytes)
 
-    async def join(self, name: str, formats: Collection[str]) -> dict[str, Document] | None:
-        """Make the feed's documents, by format name. None: there is no such feed; `all` always is."""
-        read = await self._read(name, formats)
-        if read is None:
-            return None
+    async def join(self, address: str, formats: Collection[str]) -> Joined:
+        """Make a feed's documents, by format name. None: there is no such feed; `all` always is."""
+        row = await self._row(address)
+        if not isinstance(row, FeedRow):
+            return row
+        if row.ended_at is not None:
+            return Ended(row.ended_at)
+        read = await self._read(row, formats)
         made: dict[str, Document] = {}
         for each in formats:
             fragments = read.fragments[each]
-            head = self._head(read, each)
-            work = (head, read.row.version, read.row.changed_at, FORMATS[each], fragments)
+            work = (self._head(read, each), row.version, row.changed_at, FORMATS[each], fragments, self._policy(row))
             large = sum(map(len, fragments)) > _LARGE
             made[each] = await asyncio.to_thread(make, *work) if large else make(*work)
         return made
 
-    async def _read(self, name: str, formats: Collection[str]) -> _Read | None:
-        """Read the feed's head first: what moves under the reads after it belongs to its next version.
+    async def _read(self, row: FeedRow, formats: Collection[str]) -> _Read:
+        """Read what the feed carries; its head was read before: what moves under these reads belongs to its next version.
 
         That version is then on its way here, and the document is joined again. Until then it may hold
         an entry newer than itself, never an older one, and misses none.
         """
-        row = await self._row(name)
-        if row is None:
-            return None
-        moved = await self._feeds.window(name)
+        moved = await self._feeds.window(row.name)
         items = {each: cut(moved, tombstones=FORMATS[each].tombstones) for each in formats}
-        return _Read(row, items, {each: await self._load(each, items[each]) for each in formats})
+        names = {each: FORMATS[each].fragment_name(row.body) for each in formats}
+        return _Read(row, items, {each: await self._load(names[each], items[each]) for each in formats})
 
-    async def _row(self, name: str) -> FeedRow | None:
-        row = await self._feeds.head(name)
-        if row is None and name == ALL.name:
+    async def _row(self, address: str) -> FeedRow | Moved | None:
+        row = await self._feeds.find(address)
+        if row is None and address == ALL.name:
             founded = self._site.founded
-            return FeedRow(name=name, title=ALL.title, kind=ALL.kind, version=0, changed_at=founded, items=0)
+            return FeedRow(name=address, title=ALL.title, kind=ALL.kind, version=0, changed_at=founded, items=0)
         return row
 
-    async def _load(self, format_name: str, items: Sequence[WindowItem]) -> list[bytes]:
+    def _policy(self, row: FeedRow) -> Policy:
+        kind = "public" if row.owner is None else "private"
+        return Policy(kind, row.max_age_s or self._site.max_age_s)
+
+    async def _load(self, fragment_name: str, items: Sequence[WindowItem]) -> list[bytes]:
         """Find the items' fragments, in their order; those that the format does not carry are left out."""
-        found = {item: self._fragments.get((format_name, item.article_id, item.version)) for item in items}
+        found = {item: self._fragments.get((fragment_name, item.article_id, item.version)) for item in items}
         missing = [(item.article_id, item.version) for item, one in found.items() if one is None]
-        loaded = await self._feeds.fragments(format_name, missing) if missing else {}
+        loaded = await self._feeds.fragments(fragment_name, missing) if missing else {}
         for item, one in found.items():
             if one is None:
                 version, fragment = loaded.get(item.article_id, (item.version, b""))
-                self._fragments.put((format_name, item.article_id, version), fragment)
+                self._fragments.put((fragment_name, item.article_id, version), fragment)
                 found[item] = fragment
         return [one for one in found.values() if one]
 
     def _head(self, read: _Read, format_name: str) -> FeedHead:
         row, site = read.row, self._site
-        address = f"{site.base_url}/feeds/{quote(row.name)}"
+        address = f"{site.base_url}/feeds/{quote(row.address)}"
         whole = row.name == ALL.name
         return FeedHead(
             name=row.name,
             id=uuid5(site.installation, f"feed:{row.name}").urn,
             title=site.newsroom if whole else f"{site.newsroom}: {row.title}",
-            description=f"The latest from {site.newsroom}."
-            if whole
-            else f"{row.title}: the latest from {site.newsroom}.",
+            description=row.description
+            or (f"The latest from {site.newsroom}." if whole else f"{row.title}: the latest from {site.newsroom}."),
             publisher=site.newsroom,
             home_url=address,
             self_url=f"{address}.{format_name}",
+            hub_urls=site.hub_urls if row.owner is None else (),
             lang=row.lang,
             # Data, never the clock (RFC 4287 §4.2.15); only an empty feed has no entry to take it from.
             updated=max((item.updated for item in read.items[format_name]), default=row.changed_at),
-            ttl_minutes=max(1, site.max_age_s // 60),
+            ttl_minutes=max(1, (row.max_age_s or site.max_age_s) // 60),
         )

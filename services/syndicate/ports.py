@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from schemas.dead_letter import DeadLetter
+from schemas.feed import Moved
 from schemas.jobs import OutboxRow, SyndicateJob, SyndicatePlan, WindowItem
 from schemas.records import FeedRow
 
@@ -12,8 +13,8 @@ from schemas.records import FeedRow
 class FeedReads(Protocol):
     """Feeds as they stand. May raise `StoreUnavailable`: a later try may help."""
 
-    async def head(self, name: str) -> FeedRow | None:
-        """One feed; None: nothing was ever in it."""
+    async def find(self, address: str) -> FeedRow | Moved | None:
+        """Read the feed that stands under an address; `Moved`: it did once. None: none ever did."""
         ...
 
     async def window(self, name: str) -> Sequence[WindowItem]:

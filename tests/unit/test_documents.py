@@ -8,10 +8,11 @@ from uuid import UUID
 import feedparser
 import pytest
 
-from schemas.feed import Entry
+from schemas.feed import Entry, Moved
 from schemas.jobs import WindowItem
 from schemas.records import FeedRow
 from services.store.errors import StoreUnavailable
+from services.syndicate.document import Document
 from services.syndicate.documents import Documents
 from services.syndicate.formats import FORMATS
 from services.syndicate.joiner import FragmentCache, Site
@@ -54,9 +55,9 @@ class Shelf:
         if self.away:
             raise StoreUnavailable("gone")
 
-    async def head(self, name: str) -> FeedRow | None:
+    async def find(self, address: str) -> FeedRow | Moved | None:
         await self._read("head")
-        return self.rows.get(name)
+        return self.rows.get(address)
 
     async def window(self, name: str) -> Sequence[WindowItem]:
         await self._read("window")
@@ -176,7 +177,7 @@ async def test_what_nobody_reads_is_not_joined_again_until_asked_for(shelf: Shel
     assert documents.joins == 3 + 3 + 1  # at the second change only RSS had been read since the first
     assert documents.cached("tag/x", "atom") is None
     found = await documents.get("tag/x", "atom")
-    assert found is not None
+    assert isinstance(found, Document)
     assert b"Edition 3" in found.identity.data
 
 
@@ -202,7 +203,7 @@ async def test_all_is_served_while_sql_is_away_and_caught_up_after(shelf: Shelf,
     polled = shelf.reads.count("moved")
     await eventually(lambda: shelf.reads.count("moved") > polled + 2)
     outdated = await documents.get("tag/x", "rss")
-    assert outdated is not None
+    assert isinstance(outdated, Document)
     assert b"First" in outdated.identity.data
     with pytest.raises(StoreUnavailable):
         await documents.get("tag/x", "atom")
@@ -227,7 +228,7 @@ async def test_an_unknown_feed_is_asked_for_once_a_while_and_found_once_it_is_th
 async def test_the_feed_of_all_is_there_before_anything_is_in_it(documents: Documents) -> None:
     for form in FORMATS:
         found = await documents.get("all", form)
-        assert found is not None
+        assert isinstance(found, Document)
         assert found.changed_at == SITE.founded
         if form != "json":
             parsed = feedparser.parse(found.identity.data)
@@ -259,7 +260,7 @@ async def test_two_processes_join_the_same_bytes(shelf: Shelf, documents: Docume
 
 async def test_a_feeds_date_is_its_newest_entrys(shelf: Shelf, documents: Documents) -> None:
     found = await documents.get("tag/x", "atom")
-    assert found is not None
+    assert isinstance(found, Document)
     assert b"<updated>2026-11-03T08:15:01Z</updated><author>" in found.identity.data
 
 

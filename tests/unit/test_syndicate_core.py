@@ -40,6 +40,7 @@ def job(view: Shown | None, **more: Any) -> SyndicateJob:
         "first_accepted_at": T0,
         "feeds_ever": (),
         "entry_id": "urn:uuid:1",
+        "key": "0" * 32,
         "previous": None,
     }
     return SyndicateJob(**{**given, **more})

@@ -7,14 +7,17 @@ No key, no cookie; query parameters and Range are ignored: one URL, one document
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 from fastapi import APIRouter
 from starlette.types import Receive, Scope, Send
 
+from schemas.feed import Ended, Moved
 from services.http.feeds.decision import ALLOWED, Answer, Asked, decide
 from services.http.problems import Problem
 from services.store.errors import StoreUnavailable
-from services.syndicate.documents import Documents
+from services.syndicate.document import Document
+from services.syndicate.documents import Documents, Found
 from services.syndicate.formats import FORMATS
 
 OnServed = Callable[[str, int, int], None]
@@ -53,7 +56,7 @@ class FeedApp:
             await _NOT_ALLOWED.response()(scope, receive, send)
             return
         name, extension = scope["path_params"]["name"], scope["path_params"]["extension"]
-        document = None
+        document: Found = None
         if extension in FORMATS:
             document = self._documents.cached(name, extension)
             if document is None:
@@ -62,8 +65,8 @@ class FeedApp:
                 except StoreUnavailable as error:
                     await _unavailable(error).response()(scope, receive, send)
                     return
-        if document is None:
-            await _UNKNOWN.response()(scope, receive, send)
+        if not isinstance(document, Document):
+            await _absent(document, extension).response()(scope, receive, send)
             return
         asked = asked_of(method, scope["headers"])
         answer = decide(asked, document, self._clock(), self._documents.site.max_age_s)
@@ -75,6 +78,16 @@ class FeedApp:
 async def _send(answer: Answer, send: Send) -> None:
     await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
     await send({"type": "http.response.body", "body": answer.body})
+
+
+def _absent(found: Moved | Ended | None, extension: str) -> Problem:
+    """RFC 9110 §15.4.9, §15.5.11: moved and ended are said for good."""
+    if isinstance(found, Moved):
+        to = f"/feeds/{quote(found.to)}.{extension}"
+        return Problem(308, "moved", f"This feed is read at {to} now.", headers={"Location": to})
+    if isinstance(found, Ended):
+        return Problem(410, "gone", f"This feed ended on {found.at:%Y-%m-%d}.")
+    return _UNKNOWN
 
 
 def _unavailable(error: StoreUnavailable) -> Problem:

@@ -1,0 +1,164 @@
+"""Feeds that people define, their history, private access, and addresses of pages.
+
+Only adds: a service of the step before could go on reading. New columns may be NULL for that reason;
+what stands already gets its values here.
+"""
+
+from collections.abc import Iterator
+from uuid import UUID, uuid5
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "v0002"
+down_revision = "v0001"
+branch_labels = None
+depends_on = None
+
+WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_CARRIED = sa.text("left_at IS NULL")
+_UNSEALED = sa.text("left_at IS NULL AND sealed IS NULL")
+
+
+def upgrade() -> None:
+    """Create the tables, add the columns, and fill them for what is there."""
+    _definitions()
+    _archives()
+    _tokens()
+    op.add_column("subscriber", sa.Column("filter", sa.Text(), nullable=True))
+    _memberships()
+    _entries()
+
+
+def _definitions() -> None:
+    """Create what people say of a feed, and addresses that it had."""
+    op.create_table(
+        "feed_definition",
+        sa.Column("feed", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("filter", sa.Text(), nullable=True),
+        sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("max_age_s", WHOLE, nullable=True),
+        sa.Column("silent_after_s", WHOLE, nullable=True),
+        sa.Column("created_at", WHOLE, nullable=False),
+        sa.Column("changed_at", WHOLE, nullable=False),
+        sa.Column("ended_at", WHOLE, nullable=True),
+        sa.ForeignKeyConstraint(["owner"], ["subscriber.id"], name=op.f("fk_feed_definition_owner")),
+        sa.PrimaryKeyConstraint("feed", name=op.f("pk_feed_definition")),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+    op.create_index("uq_feed_definition_address", "feed_definition", ["address"], unique=True)
+    op.create_index("ix_feed_definition_changed", "feed_definition", ["changed_at"])
+    op.create_table(
+        "feed_alias",
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("feed", sa.Text(), nullable=False),
+        sa.Column("since", WHOLE, nullable=False),
+        sa.PrimaryKeyConstraint("address", name=op.f("pk_feed_alias")),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+
+
+def _archives() -> None:
+    """Create sealed pages, and the bytes that they alone still hold."""
+    op.create_table(
+        "archive",
+        sa.Column("feed", sa.Text(), nullable=False),
+        sa.Column("generation", WHOLE, nullable=False),
+        sa.Column("items", WHOLE, nullable=False),
+        sa.PrimaryKeyConstraint("feed", name=op.f("pk_archive")),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "archive_item",
+        sa.Column("feed", sa.Text(), nullable=False),
+        sa.Column("page", WHOLE, nullable=False),
+        sa.Column("article_id", sa.Text(), nullable=False),
+        sa.Column("version", WHOLE, nullable=False),
+        sa.PrimaryKeyConstraint("feed", "page", "article_id", name=op.f("pk_archive_item")),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_archive_item_article", "archive_item", ["article_id"])
+    op.create_table(
+        "past_fragment",
+        sa.Column("article_id", sa.Text(), nullable=False),
+        sa.Column("format", sa.Text(), nullable=False),
+        sa.Column("version", WHOLE, nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("article_id", "format", "version", name=op.f("pk_past_fragment")),
+        sqlite_strict=True,
+    )
+
+
+def _tokens() -> None:
+    op.create_table(
+        "feed_token",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("subscriber_id", sa.Text(), nullable=False),
+        sa.Column("feed", sa.Text(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("hint", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("created_at", WHOLE, nullable=False),
+        sa.Column("expires_at", WHOLE, nullable=True),
+        sa.Column("revoked_at", WHOLE, nullable=True),
+        sa.Column("used_at", WHOLE, nullable=True),
+        sa.ForeignKeyConstraint(["subscriber_id"], ["subscriber.id"], name=op.f("fk_feed_token_subscriber_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_feed_token")),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_feed_token_subscriber", "feed_token", ["subscriber_id"])
+    op.create_index("ix_feed_token_feed", "feed_token", ["feed"])
+
+
+def _memberships() -> None:
+    """Give what moved in a feed the feed's own version as its number: the order in which it was committed."""
+    op.add_column("membership", sa.Column("version", WHOLE, nullable=True))
+    op.add_column("membership", sa.Column("sealed", WHOLE, nullable=True))
+    op.execute(
+        sa.text("UPDATE membership SET version = (SELECT feed.version FROM feed WHERE feed.name = membership.feed)")
+    )
+    op.create_index(
+        "ix_membership_moved",
+        "membership",
+        ["feed", "version", "article_id"],
+        sqlite_where=_CARRIED,
+        postgresql_where=_CARRIED,
+    )
+    op.create_index(
+        "ix_membership_unsealed",
+        "membership",
+        ["feed", "version", "article_id"],
+        sqlite_where=_UNSEALED,
+        postgresql_where=_UNSEALED,
+    )
+
+
+def _entries() -> None:
+    op.add_column("entry", sa.Column("key", sa.Text(), nullable=True))
+    op.add_column("entry", sa.Column("size", WHOLE, nullable=True))
+    connection = op.get_bind()
+    namespace = UUID(connection.execute(sa.text("SELECT value FROM meta WHERE name = 'namespace'")).scalar_one())
+    change = sa.text("UPDATE entry SET key = :key WHERE article_id = :of")
+    for part in _parts(connection):
+        connection.execute(change, [{"of": name, "key": uuid5(namespace, name).hex} for name in part])
+    longest = "SELECT max(length(fragment.data)) FROM fragment WHERE fragment.article_id = entry.article_id"
+    op.execute(sa.text(f"UPDATE entry SET size = ({longest})"))  # noqa: S608 - no input
+    op.create_index("uq_entry_key", "entry", ["key"], unique=True)
+
+
+def _parts(connection: sa.Connection, size: int = 10_000) -> Iterator[list[str]]:
+    """Read ids of entries, some at a time: there may be millions."""
+    last = ""
+    more = sa.text("SELECT article_id FROM entry WHERE article_id > :last ORDER BY article_id LIMIT :most")
+    while part := [row[0] for row in connection.execute(more, {"last": last, "most": size})]:
+        yield part
+        last = part[-1]
