@@ -1,18 +1,23 @@
-"""A ready document: its bytes plain and gzipped, each with its validator."""
+"""A ready document: its bytes in each content coding, each coding with its validator."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from isal import igzip
 from xxhash import xxh3_128_hexdigest
 
 from schemas.feed import FeedHead
+from services.syndicate.codings import CODINGS
 from services.syndicate.formats import Format
 
 
 class Coded(NamedTuple):
-    """The document in one content coding. `etag` is strong, quoted, and made of these very bytes."""
+    """The document in one content coding. `etag` is strong and quoted.
+
+    It is made of the document's bytes and the coding's mark, so that it is known before the coding is made:
+    the same bytes by the same encoder at the same level give the same coding (RFC 9110 §8.8.3.3).
+    """
 
     data: bytes
     etag: str
@@ -26,8 +31,13 @@ class Policy(NamedTuple):
     noindex: bool = False
 
 
-class Document(NamedTuple):
-    """What readers fetch: made once per change, for the same content always the same bytes."""
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What readers fetch: made once per change, for the same content always the same bytes.
+
+    `more` fills up with br and zstd (`pack`), None where they are no smaller than gzip. `memo` is for
+    whoever serves the document: what follows from it alone. Both go when it goes.
+    """
 
     feed: str  # its key, not its address
     format: str
@@ -37,17 +47,26 @@ class Document(NamedTuple):
     identity: Coded
     gzip: Coded
     changed_at: datetime  # the feed's last change: data, not the time of joining
-    policy: Policy = Policy()
+    tags: Mapping[str, bytes] = field(compare=False)  # by coding, those not made yet too
+    policy: Policy = Policy()  # noqa: RUF009 - frozen
     hub_urls: tuple[str, ...] = ()
+    more: dict[str, Coded | None] = field(default_factory=dict[str, Coded | None], compare=False)
+    memo: dict[Any, Any] = field(default_factory=dict[Any, Any], compare=False)
 
     @property
     def size(self) -> int:
-        """Bytes it holds in memory."""
-        return len(self.identity.data) + len(self.gzip.data)
+        """Bytes it holds in memory, with room for br and zstd."""
+        return len(self.identity.data) + 3 * len(self.gzip.data)
+
+    def coded(self, coding: str) -> Coded | None:
+        """Find it in a coding; None: not made (yet)."""
+        return self.gzip if coding == "gzip" else self.identity if coding == "identity" else self.more.get(coding)
 
 
-def _coded(data: bytes) -> Coded:
-    return Coded(data, f'"{xxh3_128_hexdigest(data)}"')
+def pack(document: Document, coding: str) -> Coded | None:
+    """Make br or zstd, some milliseconds of CPU; None: it is no smaller than gzip, and not worth to be kept."""
+    data = CODINGS[coding].compress(document.identity.data)
+    return Coded(data, document.tags[coding].decode()) if len(data) < len(document.gzip.data) else None
 
 
 def make(  # noqa: PLR0917 - handed on by position to a thread
@@ -63,14 +82,17 @@ def make(  # noqa: PLR0917 - handed on by position to a thread
     gzip at ISA-L's level 2, 15 times as fast as zlib's level 6 for 24 % more bytes; its time stamp is 0.
     """
     data = shape.document(head, fragments)
+    digest = xxh3_128_hexdigest(data)
+    tags = {name: f'"{digest}{coding.mark}"' for name, coding in CODINGS.items()}
     return Document(
         feed=head.name,
         format=shape.name,
         version=version,
         media_type=shape.media_type,
         self_url=head.self_url,
-        identity=_coded(data),
-        gzip=_coded(igzip.compress(data, 2, mtime=0)),
+        identity=Coded(data, tags["identity"]),
+        gzip=Coded(CODINGS["gzip"].compress(data), tags["gzip"]),
+        tags={name: tag.encode() for name, tag in tags.items()},
         changed_at=changed_at,
         policy=policy,
         hub_urls=head.hub_urls,
