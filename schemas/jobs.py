@@ -149,6 +149,21 @@ class WindowItem(NamedTuple):
     gone_at: datetime | None = None
 
 
+class Change(NamedTuple):
+    """What moved in a feed last, as it stands: `version` and `article_id` are its place in the order of commits.
+
+    `entry` is the entry's JSON, `item` its JSON Feed fragment (None: the format carries nothing of it), `feeds`
+    the keys of all feeds that carry it now. `first`: it moved by coming in.
+    """
+
+    version: int
+    article_id: str
+    first: bool
+    entry: bytes
+    item: bytes | None
+    feeds: frozenset[str]
+
+
 class FanOutJob(NamedTuple):
     """An event whose fan-out is waiting.
 

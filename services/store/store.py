@@ -6,6 +6,7 @@ from typing import Self
 
 from schemas.records import Stats, Trace
 from services.store.articles import Articles
+from services.store.changes import Changes
 from services.store.database import Database
 from services.store.dead_letters import DeadLetters
 from services.store.deliveries import Deliveries
@@ -35,6 +36,7 @@ class Store:
         self.outbox = Outbox(database)
         self.enrichments = Enrichments(database)
         self.feeds = Feeds(database)
+        self.changes = Changes(database)
         self.subscribers = Subscribers(database)
         self.endpoints = Endpoints(database)
         self.deliveries = Deliveries(database)

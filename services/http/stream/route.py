@@ -1,0 +1,173 @@
+"""`GET /stream?feed=&filter=`: the ASGI app around the hub."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import NamedTuple, Protocol
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter
+from starlette.datastructures import Headers, QueryParams
+from starlette.types import Receive, Scope, Send
+
+from schemas.feed import Moved
+from schemas.records import FeedRow
+from schemas.refusal import Fault
+from services.filters import FilterError, Query, parse
+from services.http.problems import Problem
+from services.http.stream.events import LOG, Selection, wants
+from services.http.stream.hub import Hub, Listener
+from services.store.changes import Place
+from services.store.errors import StoreUnavailable
+from services.store.sql import read_cursor
+
+RETRY_MS = 2_000
+_NOT_ALLOWED = Problem(405, "method_not_allowed", "A stream can only be read.", headers={"Allow": "GET, HEAD"})
+_HEADERS = [
+    (b"content-type", b"text/event-stream"),  # always UTF-8 (HTML §9.2.5): no charset
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),  # nginx would collect events otherwise
+    (b"access-control-allow-origin", b"*"),
+]
+
+
+class FindsFeeds(Protocol):
+    """Addresses of feeds. May raise StoreUnavailable."""
+
+    async def find(self, address: str) -> FeedRow | Moved | None:
+        """Read the feed that stands under an address."""
+        ...
+
+
+class Limits(NamedTuple):
+    """Streams open at once, in this process."""
+
+    all: int = 5_000
+    client: int = 100  # by address
+
+
+class _Asked(NamedTuple):
+    selection: Selection
+    query: Query | None
+    after: Place | None
+    reset: bool  # the id was of another store, or of one that was restored since
+
+
+class StreamApp:
+    """An ASGI app for one route."""
+
+    def __init__(self, hub: Hub, feeds: FindsFeeds, limits: Limits) -> None:
+        self._hub = hub
+        self._feeds = feeds
+        self._limits = limits
+        self._open: Counter[str] = Counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; it lasts until the client leaves or we stop."""
+        if scope["method"] not in ("GET", "HEAD"):
+            await _NOT_ALLOWED.response()(scope, receive, send)
+            return
+        client = (scope.get("client") or ("",))[0]
+        try:
+            self._admit(client)
+            asked = await self._read(QueryParams(scope["query_string"]), Headers(scope=scope))
+        except Problem as problem:
+            await problem.response()(scope, receive, send)
+            return
+        except StoreUnavailable as error:
+            wait = {"Retry-After": str(max(1, round(error.retry_after_s)))}
+            problem = Problem(503, "unavailable", "The stream cannot be read now; try again.", headers=wait)
+            await problem.response()(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+        if scope["method"] == "HEAD":
+            await send({"type": "http.response.body", "body": b""})
+            return
+        self._open[client] += 1
+        try:
+            await self._stream(asked, receive, send)
+        finally:
+            self._open[client] -= 1
+            if not self._open[client]:
+                del self._open[client]
+
+    def _admit(self, client: str) -> None:
+        if len(self._hub) >= self._limits.all:
+            raise Problem(503, "busy", "All streams are taken; try again later.", headers={"Retry-After": "30"})
+        if self._open[client] >= self._limits.client:
+            most = f"At most {self._limits.client} streams at a time for one address."
+            raise Problem(429, "too_many", most, headers={"Retry-After": "30"})
+
+    async def _stream(self, asked: _Asked, receive: Receive, send: Send) -> None:
+        listener = Listener()
+        watch = asyncio.create_task(_watch(receive, listener))
+        opening = b"retry: %d\n\n" % RETRY_MS + (b"event: reset\ndata: {}\n\n" if asked.reset else b"")
+        parts = self._hub.follow(asked.selection, wants(asked.selection, asked.query), asked.after, listener)
+        try:
+            await send({"type": "http.response.body", "body": opening, "more_body": True})
+            await _send_all(parts, send)
+            if not watch.done():
+                await send({"type": "http.response.body", "body": b""})
+        finally:
+            watch.cancel()
+            await parts.aclose()
+
+    async def _read(self, query: QueryParams, headers: Headers) -> _Asked:
+        line = query.get("filter", "").strip()
+        try:
+            parsed = parse(line) if line else None
+        except FilterError as error:
+            fault = Fault(where="filter", what=f"column {error.column}: {error.message}")
+            raise Problem(400, "invalid", "The filter cannot be read.", errors=[fault]) from error
+        feed = await self._feed(query)
+        after = _place(headers.get("last-event-id") or query.get("last-event-id"))
+        reset = after is not None and after.version > (await self._hub.last()).version
+        selection = Selection(feed, "" if parsed is None else str(parsed))
+        return _Asked(selection, parsed, None if reset else after, reset)
+
+    async def _feed(self, query: QueryParams) -> str:
+        address = query.get("feed", LOG)
+        found = await self._feeds.find(address)
+        if isinstance(found, Moved):
+            rest = [(name, value) for name, value in query.multi_items() if name != "feed"]
+            to = f"/stream?{urlencode([('feed', found.to), *rest], quote_via=quote)}"
+            raise Problem(308, "moved", f"This feed is called {found.to} now.", headers={"Location": to})
+        if found is None and address == LOG:
+            return LOG  # nothing was published yet
+        if found is None or found.owner is not None:
+            raise Problem(404, "not_found", "There is no such feed.")
+        if found.ended_at is not None:
+            raise Problem(410, "gone", f"This feed ended on {found.ended_at:%Y-%m-%d}.")
+        return found.name
+
+
+async def _send_all(parts: AsyncIterator[bytes], send: Send) -> None:
+    try:
+        async for part in parts:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+    except StoreUnavailable:
+        return  # what is out is right; the client comes back with its last id
+
+
+async def _watch(receive: Receive, listener: Listener) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    listener.leave()
+
+
+def _place(event_id: str | None) -> Place | None:
+    if not event_id:
+        return None
+    try:
+        return Place(*read_cursor(event_id, [int, str]))
+    except ValueError as error:
+        fault = Fault(where="header last-event-id", what="is not an id of this stream; leave it out to begin with now")
+        raise Problem(400, "invalid", "Last-Event-ID cannot be read.", errors=[fault]) from error
+
+
+def stream_routes(hub: Hub, feeds: FindsFeeds, limits: Limits = Limits()) -> APIRouter:  # noqa: B008 - frozen
+    """Make the route of the stream."""
+    router = APIRouter()
+    app = StreamApp(hub, feeds, limits)
+    router.add_route("/stream", app, include_in_schema=False)  # pyright: ignore[reportArgumentType]  # an ASGI app is an endpoint too
+    return router
