@@ -8,20 +8,27 @@ from collections.abc import Sequence
 from schemas.article import Author
 from schemas.feed import Entry, FeedHead
 from services.syndicate.formats.base import Format
-from services.syndicate.formats.content import enclosure, full_html, stub_text, stub_title, summary_html
-from services.syndicate.formats.feedgen_adapter import (
+from services.syndicate.formats.content import enclosure, full_html, shown_title, stub_text, stub_title, summary_html
+from services.syndicate.formats.feedgen_adapter import Element, Item, atom_fragment
+from services.syndicate.formats.head import SEVERAL_LANGUAGES, history
+from services.syndicate.formats.markup import ATOM as NAMESPACE
+from services.syndicate.formats.markup import (
     ATOM_NAMESPACES,
-    Element,
-    Item,
-    atom_fragment,
-    bare,
-    head,
+    DECLARATION,
+    TOMBSTONES,
+    declared,
+    element,
+    empty,
     joined,
 )
 from services.syndicate.formats.media import media
-from services.syndicate.formats.text import as_html, line, rfc3339, xml_text
+from services.syndicate.formats.text import as_html, line, looks_like_html, markup, quoted, rfc3339, xml_text
 
-_ATOM = "http://www.w3.org/2005/Atom"
+_TYPE = "application/atom+xml"
+# feedgen builds Atom in no namespace under a literal xmlns; so do we, and fragments fit in as they are.
+_ROOT = f'{DECLARATION}<feed{declared(ATOM_NAMESPACES)} xmlns="{NAMESPACE}"'
+_TOMBSTONES = f' xmlns:at="{TOMBSTONES}"'
+_DELETED = b"<at:deleted-entry "
 
 
 def _tombstone(entry: Entry) -> bytes:
@@ -29,9 +36,11 @@ def _tombstone(entry: Entry) -> bytes:
     comment = stub_text(entry)
     if entry.state == "withdrawn":
         comment = f"{stub_title(entry)} ({comment})"
-    said = Element("at:comment", comment, {"xml:lang": entry.lang} if entry.lang != "und" else {})
     when = rfc3339(entry.gone_at or entry.updated)
-    return bare(Element("at:deleted-entry", "", {"ref": entry.id, "when": when}, [said]), ATOM_NAMESPACES)
+    return (
+        f'<at:deleted-entry ref="{quoted(xml_text(entry.id))}" when="{when}">'
+        f'<at:comment xml:lang="{quoted(entry.lang)}">{markup(comment)}</at:comment></at:deleted-entry>'
+    ).encode()
 
 
 def _links(entry: Entry) -> list[Element]:
@@ -51,28 +60,39 @@ def _links(entry: Entry) -> list[Element]:
 def item_of(entry: Entry, *, full: bool = True) -> Item:
     """Say a published entry in Atom's terms."""
     stand_in = (entry.source and entry.source.name) or entry.publisher
+    summary, is_html = _summary_of(entry, full=full)
+    content = full_html(entry) if full else ""
+    if not content and not (summary and entry.url):
+        # An entry without a link needs content (§4.1.2), and every entry some text: a bare headline is all there is.
+        content = as_html(xml_text(entry.summary) or line(entry.title))
     return Item(
         id=entry.id,
-        title=entry.title,
+        title=shown_title(entry),
         url=entry.url,
-        summary=entry.summary if full else summary_html(entry),
-        html_summary=not full,
-        # An entry without a link needs content (§4.1.2); a bare headline is then all there is.
-        content=(full_html(entry) if full else "")
-        or ("" if entry.url else as_html(xml_text(entry.summary) or line(entry.title))),
+        summary=summary,
+        html_summary=is_html,
+        content=content,
         published=entry.published,
         updated=entry.updated,
         # In each entry, not at feed level alone: readers show no byline otherwise.
         authors=entry.authors or ((Author(name=stand_in),) if stand_in else ()),
         categories=entry.categories,
         rights=entry.rights,
-        lang=entry.lang if entry.lang != "und" else None,
+        lang=entry.lang,
         extra=[
             *_links(entry),
             *([Element("dc:source", line(entry.source.name))] if entry.source else ()),
             *media(entry),
         ],
     )
+
+
+def _summary_of(entry: Entry, *, full: bool) -> tuple[str, bool]:
+    """Give the summary, and whether it is HTML: text that looks so is sent as HTML, escaped, lest it be taken for it."""
+    if not full:
+        return summary_html(entry), True
+    plain = entry.summary
+    return (as_html(plain), True) if looks_like_html(plain) else (plain, False)
 
 
 def _entry(entry: Entry) -> bytes | None:
@@ -84,23 +104,29 @@ def _summary(entry: Entry) -> bytes | None:
 
 
 def _document(feed: FeedHead, fragments: Sequence[bytes]) -> bytes:
-    children = [
-        Element("id", feed.id),
-        Element("title", line(feed.title)),
-        *([Element("subtitle", line(feed.description))] if feed.description else ()),
-        Element("updated", rfc3339(feed.updated)),
-        Element("author", "", {}, [Element("name", line(feed.publisher))]),
-        Element("link", "", {"rel": "self", "type": "application/atom+xml", "href": feed.self_url}),
-        Element("link", "", {"rel": "alternate", "type": "text/html", "href": feed.home_url}),
-        *(Element("link", "", {"rel": "hub", "href": hub}) for hub in feed.hub_urls),
-        Element("generator", "Wireroom"),
-        *([Element("icon", feed.icon_url)] if feed.icon_url else ()),
-        *([Element("rights", line(feed.rights))] if feed.rights else ()),
-    ]
-    language = {"xml:lang": feed.lang} if feed.lang else {}
-    # feedgen builds Atom in no namespace under a literal xmlns; so do we, and fragments fit in as they are.
-    root = Element("feed", "", {"xmlns": _ATOM, **language}, children)
-    return joined(head(root, ATOM_NAMESPACES), b"</feed>", fragments)
+    # Few programs know RFC 6721's namespace: it is declared where it is used.
+    tombstones = any(one.startswith(_DELETED) for one in fragments)
+    head = (
+        f'{_ROOT}{_TOMBSTONES if tombstones else ""} xml:lang="{quoted(feed.lang or SEVERAL_LANGUAGES)}">'
+        f"{element('id', feed.id)}{element('title', line(feed.title))}{element('subtitle', line(feed.description))}"
+        f"<updated>{rfc3339(feed.updated)}</updated>"
+        f"<author>{element('name', line(feed.publisher))}</author>"
+        f"{_feed_links(feed)}"
+        f"<generator>Wireroom</generator>"
+        f"{element('icon', feed.icon_url)}{element('rights', line(feed.rights or ''))}{history(feed)}"
+    )
+    return joined(head, fragments, b"</feed>")
 
 
-ATOM = Format("atom", "application/atom+xml", _entry, _document, tombstones=True, summary=_summary)
+def _feed_links(feed: FeedHead) -> str:
+    return "".join(
+        (
+            empty("link", rel="self", type=_TYPE, href=feed.self_url),
+            empty("link", rel="alternate", type="text/html", href=feed.home_url),
+            *(empty("link", rel="hub", href=hub) for hub in feed.hub_urls),
+            *(empty("link", rel=one.rel, type=_TYPE, href=one.href) for one in feed.links),
+        )
+    )
+
+
+ATOM = Format("atom", _TYPE, _entry, _document, tombstones=True, summary=_summary)

@@ -5,7 +5,15 @@ from urllib.parse import urlsplit
 
 from schemas.article import Enclosure, Image
 from schemas.feed import Entry
-from services.syndicate.formats.text import FIRST_STRONG_ISOLATE, POP_ISOLATE, as_html, line, xml_text
+from services.syndicate.formats.text import (
+    FIRST_STRONG_ISOLATE,
+    POP_ISOLATE,
+    as_html,
+    has_leftwards,
+    isolated,
+    line,
+    xml_text,
+)
 
 _TYPES = {
     "jpg": "image/jpeg",
@@ -77,12 +85,17 @@ def enclosure(entry: Entry) -> Enclosure | None:
     return Enclosure(url=entry.images[0].url, type=kind) if kind else None
 
 
+def shown_title(entry: Entry) -> str:
+    """Give the headline as readers list it: one line, isolated where directions mix."""
+    return isolated(line(entry.title), entry.direction)
+
+
 def stub_title(entry: Entry) -> str:
     """`Retracted: …`; a takedown shows no headline. A right-to-left headline is isolated from the prefix."""
     title = line(entry.title)
     if entry.state == "takedown" or not title:
         return "Retracted"
-    if entry.direction == "rtl":
+    if has_leftwards(title):
         title = f"{FIRST_STRONG_ISOLATE}{title}{POP_ISOLATE}"
     return f"Retracted: {title}"
 

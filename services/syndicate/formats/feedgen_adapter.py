@@ -1,7 +1,7 @@
-"""The only door to feedgen and lxml: single entries and bare heads as bytes.
+"""The only door to feedgen and lxml: single entries as bytes.
 
 feedgen 1.0.0 renders entries; what it writes wrongly or not at all, an extension of ours puts right.
-Its document output is not used. Faults and cures, each with a golden test (tests/golden/faults):
+Its document output is not used: `markup.py` writes heads. Faults and cures, each with a golden test (tests/golden/faults):
 
   entry links lose rel, type and length ─▶ taken out and written again
   pubDate flips the process's locale ─▶ not given; written by `rfc822`
@@ -12,7 +12,7 @@ Its document output is not used. Faults and cures, each with a golden test (test
   one bad character fails the whole document ─▶ text is scrubbed here, entries are rendered one by one
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -21,20 +21,10 @@ from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]  # compile
 
 from schemas.article import Author, Enclosure
 from schemas.feed import Category
+from services.syndicate.formats.markup import ATOM_NAMESPACES, RSS_NAMESPACES
 from services.syndicate.formats.text import line, rfc822, xml_text
 
-DECLARATION = b"<?xml version='1.0' encoding='UTF-8'?>\n"
-_NAMESPACES = {
-    "at": "http://purl.org/atompub/tombstones/1.0",
-    "atom": "http://www.w3.org/2005/Atom",
-    "content": "http://purl.org/rss/1.0/modules/content/",
-    "dc": "http://purl.org/dc/elements/1.1/",
-    "media": "http://search.yahoo.com/mrss/",
-    "sy": "http://purl.org/rss/1.0/modules/syndication/",
-    "xml": "http://www.w3.org/XML/1998/namespace",
-}
-RSS_NAMESPACES = {prefix: _NAMESPACES[prefix] for prefix in ("atom", "content", "dc", "media", "sy")}
-ATOM_NAMESPACES = {prefix: _NAMESPACES[prefix] for prefix in ("at", "dc", "media")}
+_NAMESPACES = {**RSS_NAMESPACES, **ATOM_NAMESPACES, "xml": "http://www.w3.org/XML/1998/namespace"}
 
 
 class Element(NamedTuple):
@@ -50,7 +40,7 @@ class Item(NamedTuple):
     """What feedgen is asked to write of an entry, and what is written for it (`extra`, in order)."""
 
     id: str
-    title: str
+    title: str  # one line, fit
     updated: datetime
     published: datetime
     url: str | None = None
@@ -122,7 +112,7 @@ def _common(item: Item) -> Any:
     entry.register_extension("additions", Additions)
     entry.additions.item = item
     entry.id(xml_text(item.id))
-    entry.title(line(item.title))
+    entry.title(item.title)
     if item.url:
         entry.link(href=xml_text(item.url), rel="alternate")
     if item.content:
@@ -188,23 +178,3 @@ def rss_fragment(item: Item) -> bytes:
 def atom_fragment(item: Item) -> bytes:
     """One `<entry>`. Raises ValueError when it cannot be made well-formed: a retry does not help."""
     return _alone(atom_entry(item).atom_entry(), ATOM_NAMESPACES)
-
-
-def bare(element: Element, namespaces: Mapping[str, str]) -> bytes:
-    """Any element, by lxml alone, as it stands inside a root that declares `namespaces`."""
-    made = etree.Element(_name(element.tag))
-    _fill(made, element)
-    return _alone(made, namespaces)
-
-
-def head(root: Element, namespaces: Mapping[str, str]) -> bytes:
-    """Serialize a document without entries, declaration first; `joined` puts entries into it."""
-    made = etree.Element(_name(root.tag), nsmap=dict(namespaces))
-    _fill(made, root)
-    return DECLARATION + etree.tostring(made, encoding="UTF-8", xml_declaration=False)
-
-
-def joined(document: bytes, closing: bytes, fragments: Iterable[bytes]) -> bytes:
-    """`document` with the fragments before its closing tags."""
-    assert document.endswith(closing), "the head holds at least a title"
-    return b"".join((document[: -len(closing)], *fragments, closing))

@@ -10,12 +10,10 @@ import orjson
 
 from schemas.feed import Entry, FeedHead
 from services.syndicate.formats.base import Format
-from services.syndicate.formats.content import full_html, stub_text, stub_title, summary_html
+from services.syndicate.formats.content import full_html, shown_title, stub_text, stub_title, summary_html
+from services.syndicate.formats.head import SEVERAL_LANGUAGES, next_url
+from services.syndicate.formats.json_text import listed, said
 from services.syndicate.formats.text import line, rfc3339, xml_text
-
-
-def _said(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value not in (None, "", [], {})}
 
 
 def _stand_in(entry: Entry) -> str | None:
@@ -29,7 +27,7 @@ def _stub(entry: Entry) -> dict[str, Any]:
         "url": entry.url if entry.state == "withdrawn" else None,  # a URL often spells the headline
         "title": stub_title(entry),
         "content_text": stub_text(entry),
-        "_wireroom": _said({"state": "retracted", "revision": entry.revision, "published_by": _stand_in(entry)}),
+        "_wireroom": said({"state": "retracted", "revision": entry.revision, "published_by": _stand_in(entry)}),
     }
 
 
@@ -38,14 +36,14 @@ def _story(entry: Entry, *, full: bool) -> dict[str, Any]:
     return {
         "id": entry.id,
         "url": entry.url,
-        "title": line(entry.title),
+        "title": shown_title(entry),
         "content_html": html,
         "summary": xml_text(entry.summary),
         "image": entry.images[0].url if entry.images else None,
-        "authors": [_said({"name": line(author.name), "url": author.url}) for author in entry.authors],
+        "authors": [said({"name": line(author.name), "url": author.url}) for author in entry.authors],
         "tags": list(dict.fromkeys(line(each.label) for each in entry.categories)),
         "attachments": [
-            _said(
+            said(
                 {
                     "url": one.url,
                     "mime_type": one.type,
@@ -55,12 +53,12 @@ def _story(entry: Entry, *, full: bool) -> dict[str, Any]:
             )
             for one in entry.enclosures
         ],
-        "_wireroom": _said(
+        "_wireroom": said(
             {
                 "revision": entry.revision,
                 "published_by": _stand_in(entry),
                 "correction_note": xml_text(entry.correction_note or ""),
-                "source": _said({"name": line(entry.source.name), "url": entry.source.url}) if entry.source else None,
+                "source": said({"name": line(entry.source.name), "url": entry.source.url}) if entry.source else None,
                 "rights": xml_text(entry.rights or ""),
                 "words": entry.words,
                 "reading_minutes": entry.reading_minutes,
@@ -76,7 +74,7 @@ def _story(entry: Entry, *, full: bool) -> dict[str, Any]:
 def _item(entry: Entry, *, full: bool) -> bytes | None:
     if entry.state == "expired":
         return None
-    item = _said(_story(entry, full=full) if entry.state == "published" else _stub(entry))
+    item = said(_story(entry, full=full) if entry.state == "published" else _stub(entry))
     item["id"] = xml_text(entry.id)
     item["date_published"] = rfc3339(entry.published)
     item["date_modified"] = rfc3339(entry.updated)
@@ -98,20 +96,22 @@ def _single(fragment: bytes) -> bytes:
 
 
 def _document(feed: FeedHead, fragments: Sequence[bytes]) -> bytes:
-    top = _said(
+    top = said(
         {
             "version": "https://jsonfeed.org/version/1.1",
             "title": line(feed.title),
             "home_page_url": feed.home_url,
             "feed_url": feed.self_url,
+            "next_url": next_url(feed),
             "description": line(feed.description),
             "icon": feed.icon_url,
             "authors": [{"name": line(feed.publisher)}],
-            "language": feed.lang,
+            "language": feed.lang or SEVERAL_LANGUAGES,
+            "expired": feed.expired or None,
             "hubs": [{"type": "WebSub", "url": hub} for hub in feed.hub_urls],
         }
     )
-    return b"".join((orjson.dumps(top)[:-1], b',"items":[', b",".join(fragments), b"]}"))
+    return listed(orjson.dumps(top)[:-1] + b',"items":[', fragments, b"]}")
 
 
 JSON_FEED = Format(

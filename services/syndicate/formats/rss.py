@@ -7,10 +7,25 @@ from collections.abc import Sequence
 
 from schemas.feed import Entry, FeedHead
 from services.syndicate.formats.base import Format
-from services.syndicate.formats.content import enclosure, full_html, stub_text, stub_title, summary_html
-from services.syndicate.formats.feedgen_adapter import RSS_NAMESPACES, Element, Item, head, joined, rss_fragment
+from services.syndicate.formats.content import (
+    enclosure,
+    full_html,
+    image_type,
+    shown_title,
+    stub_text,
+    stub_title,
+    summary_html,
+)
+from services.syndicate.formats.feedgen_adapter import Element, Item, rss_fragment
+from services.syndicate.formats.head import SEVERAL_LANGUAGES, history
+from services.syndicate.formats.markup import DECLARATION, RSS_NAMESPACES, declared, element, empty, joined
 from services.syndicate.formats.media import media
 from services.syndicate.formats.text import as_html, line, rfc822
+
+_TYPE = "application/rss+xml"
+_ROOT = f'{DECLARATION}<rss{declared(RSS_NAMESPACES)} version="2.0"><channel>'
+_CHANNEL_IMAGES = {"image/gif", "image/jpeg", "image/png"}  # RSS 2.0 knows no others
+_PERIODS = (("hourly", 60), ("daily", 24 * 60), ("weekly", 7 * 24 * 60))  # minutes
 
 
 def item_of(entry: Entry, *, full: bool = True) -> Item:
@@ -28,7 +43,7 @@ def item_of(entry: Entry, *, full: bool = True) -> Item:
         )
     return Item(
         id=entry.id,
-        title=entry.title,
+        title=shown_title(entry),
         url=entry.url,
         summary=as_html(entry.summary) if full else summary_html(entry),  # description is HTML
         content=full_html(entry) if full else "",
@@ -55,28 +70,39 @@ def _summary(entry: Entry) -> bytes | None:
 
 
 def _document(feed: FeedHead, fragments: Sequence[bytes]) -> bytes:
-    channel = [
-        Element("title", line(feed.title)),
-        Element("link", feed.home_url),
-        Element("description", line(feed.description) or line(feed.title)),
-        Element("atom:link", "", {"href": feed.self_url, "rel": "self", "type": "application/rss+xml"}),
-        *(Element("atom:link", "", {"href": hub, "rel": "hub"}) for hub in feed.hub_urls),
-        *([Element("language", feed.lang)] if feed.lang else ()),
-        *([Element("copyright", line(feed.rights))] if feed.rights else ()),
-        Element("lastBuildDate", rfc822(feed.updated)),
-        Element("generator", "Wireroom"),
-        Element("docs", "https://www.rssboard.org/rss-specification"),
-        Element("ttl", str(feed.ttl_minutes)),
-        Element("sy:updatePeriod", "hourly"),
-        Element("sy:updateFrequency", str(max(1, 60 // feed.ttl_minutes))),
-        *([Element("image", "", {}, _image(feed, feed.icon_url))] if feed.icon_url else ()),
-    ]
-    root = Element("rss", "", {"version": "2.0"}, [Element("channel", "", {}, channel)])
-    return joined(head(root, RSS_NAMESPACES), b"</channel></rss>", fragments)
+    title = element("title", line(feed.title))
+    link = element("link", feed.home_url)
+    shows = image_type(feed.icon_url or "") in _CHANNEL_IMAGES
+    image = f"<image>{element('url', feed.icon_url)}{title}{link}</image>" if shows else ""
+    head = (
+        f"{_ROOT}{title}{link}"
+        f"{element('description', line(feed.description) or line(feed.title))}"
+        f"{_links(feed)}"
+        f"{element('language', feed.lang or SEVERAL_LANGUAGES)}"
+        f"{element('copyright', line(feed.rights or ''))}"
+        f"<lastBuildDate>{rfc822(feed.updated)}</lastBuildDate>"
+        f"<generator>Wireroom</generator><docs>https://www.rssboard.org/rss-specification</docs>"
+        f"<ttl>{feed.ttl_minutes}</ttl>{_pace(feed.ttl_minutes)}{image}{history(feed)}"
+    )
+    return joined(head, fragments, b"</channel></rss>")
 
 
-def _image(feed: FeedHead, url: str) -> list[Element]:
-    return [Element("url", url), Element("title", line(feed.title)), Element("link", feed.home_url)]
+def _links(feed: FeedHead) -> str:
+    """Atom links in RSS: the one of this document first, as readers take the first (RSS Profile, atom:link)."""
+    return "".join(
+        (
+            empty("atom:link", href=feed.self_url, rel="self", type=_TYPE),
+            *(empty("atom:link", href=hub, rel="hub") for hub in feed.hub_urls),
+            *(empty("atom:link", href=one.href, rel=one.rel, type=_TYPE) for one in feed.links),
+        )
+    )
 
 
-RSS = Format("rss", "application/rss+xml", _entry, _document, summary=_summary)
+def _pace(minutes: int) -> str:
+    """Say the ttl in the syndication module's terms: how often in a period it is worth asking."""
+    period, length = next((one for one in _PERIODS if minutes <= one[1]), _PERIODS[-1])
+    often = max(1, length // minutes)
+    return f"<sy:updatePeriod>{period}</sy:updatePeriod><sy:updateFrequency>{often}</sy:updateFrequency>"
+
+
+RSS = Format("rss", _TYPE, _entry, _document, summary=_summary)

@@ -5,6 +5,7 @@ a whole document (reference: XML 1.0 §2.2 `Char`, UAX #9, RFC 3339, RFC 822).
 """
 
 import re
+import unicodedata
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from html import escape
@@ -16,6 +17,11 @@ _C1 = re.compile("[\x80-\x9f]")
 _BREAKS = re.compile("[ \t\r\n]+")
 _EMBEDDINGS = re.compile("[\u202a-\u202e]")
 _ISOLATES = re.compile("[\u2066-\u2069]")
+_MARKUP = re.compile(r"</\w|&#?\w+;")
+# Blocks of right-to-left scripts: a quick look, before each character is asked.
+_LEFTWARDS = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe\U00010800-\U00010fff\U0001e800-\U0001efff]")
+_STRONG = {"L": "ltr", "R": "rtl", "AL": "rtl"}
+_MARKS = {"ltr": "\u200e", "rtl": "\u200f"}
 FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
 
 
@@ -67,6 +73,44 @@ def line(text: str) -> str:
 def as_html(text: str) -> str:
     """Plain text where HTML is expected: escaped once."""
     return escape(text, quote=False)
+
+
+def looks_like_html(text: str) -> bool:
+    """Whether a reader might take the plain text for HTML: it holds an end tag or a reference."""
+    return _MARKUP.search(text) is not None
+
+
+def markup(text: str) -> str:
+    """Text as an XML element holds it, as lxml writes it."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
+
+
+def quoted(text: str) -> str:
+    """Text as a double-quoted XML attribute holds it."""
+    return (
+        text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+        if text.isprintable()
+        else escape(" ".join(text.split()))
+    )
+
+
+def isolated(text: str, direction: str) -> str:
+    """Isolate a title in which directions mix, so that it reads in its own amid text of the other (UAX #9 §2.4).
+
+    A first-strong isolate, with a mark where the first strong character misleads. Other titles stay as they are.
+    """
+    if text.isascii() or _LEFTWARDS.search(text) is None:
+        return text
+    strong = [side for char in text if (side := _STRONG.get(unicodedata.bidirectional(char)))]
+    if len(set(strong)) < len(_MARKS):
+        return text
+    mark = "" if strong[0] == direction else _MARKS[direction]
+    return f"{FIRST_STRONG_ISOLATE}{mark}{text}{POP_ISOLATE}"
+
+
+def has_leftwards(text: str) -> bool:
+    """Whether the text has characters of a right-to-left script."""
+    return not text.isascii() and _LEFTWARDS.search(text) is not None
 
 
 def rfc3339(moment: datetime) -> str:
