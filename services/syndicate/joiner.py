@@ -15,6 +15,7 @@ from schemas.jobs import WindowItem
 from schemas.records import FeedRow
 from services.syndicate.document import Document, Policy, make
 from services.syndicate.formats import FORMATS
+from services.syndicate.naming import feed_description, feed_title
 from services.syndicate.ports import FeedReads
 from services.syndicate.window import cut
 
@@ -133,13 +134,11 @@ class Joiner:
     def _head(self, read: _Read, format_name: str) -> FeedHead:
         row, site = read.row, self._site
         address = f"{site.base_url}/feeds/{quote(row.address)}"
-        whole = row.name == ALL.name
         return FeedHead(
             name=row.name,
             id=uuid5(site.installation, f"feed:{row.name}").urn,
-            title=site.newsroom if whole else f"{site.newsroom}: {row.title}",
-            description=row.description
-            or (f"The latest from {site.newsroom}." if whole else f"{row.title}: the latest from {site.newsroom}."),
+            title=feed_title(row, site.newsroom),
+            description=feed_description(row, site.newsroom),
             publisher=site.newsroom,
             home_url=address,
             self_url=f"{address}.{format_name}",
