@@ -139,6 +139,21 @@ class ApiKey(Record):
     subscriber_id: str | None = None
 
 
+class FeedToken(Record):
+    """A subscriber's right to read one private feed, without the token itself. `hint` is the token's end."""
+
+    id: str
+    subscriber_id: str
+    feed: str  # its key
+    address: str | None = None  # the feed's, as it stands now
+    hint: str
+    name: str
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+    used_at: datetime | None = None
+
+
 class StageStats(Record):
     """Work of one stage that is waiting. `oldest_at` None: nothing waits."""
 

@@ -1,7 +1,8 @@
-"""API keys: their form, their check sum, their digest. Pure; randomness is an argument.
+"""API keys and feed tokens: their form, their check sum, their digest. Pure; randomness is an argument.
 
 `wr_<env>_<id>_<32 base62><6 base62 of CRC-32>`: the prefix lets scanners find a leaked key, the check sum
 tells a mistyped one without asking the store. Only the SHA-256 is kept: 190 random bits need no slow hash.
+A feed token is `wrf_<id>_…`: another kind, which opens no API.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _FORM = re.compile(r"(wr_[a-z]{2,10}_([0-9A-Za-z]{8,32})_[0-9A-Za-z]{32})([0-9A-Za-z]{6})", re.ASCII)
+_FEED_TOKEN = re.compile(r"(wrf_([0-9A-Za-z]{8,32})_[0-9A-Za-z]{32})([0-9A-Za-z]{6})", re.ASCII)
 
 SCOPES = {
     "articles:write": "publish, revise and retract articles",
@@ -35,14 +37,32 @@ class Minted(NamedTuple):
 def mint(random: Callable[[int], bytes], env: str = "live") -> Minted:
     """Make a key from `random(n)` bytes, which must come from a cryptographic source."""
     key_id = _base62(int.from_bytes(random(16)), 12)
-    body = f"wr_{env}_{key_id}_{_base62(int.from_bytes(random(40)), 32)}"
+    return _minted(f"wr_{env}", key_id, random)
+
+
+def mint_feed_token(random: Callable[[int], bytes]) -> Minted:
+    """Make a token of one private feed, the same way."""
+    return _minted("wrf", _base62(int.from_bytes(random(16)), 12), random)
+
+
+def _minted(kind: str, key_id: str, random: Callable[[int], bytes]) -> Minted:
+    body = f"{kind}_{key_id}_{_base62(int.from_bytes(random(40)), 32)}"
     key = body + _check_sum(body)
     return Minted(key_id, key, digest(key))
 
 
 def key_id_of(key: str) -> str | None:
     """Find the id inside a key; None: it is no key of ours, or was mistyped."""
-    match = _FORM.fullmatch(key)
+    return _id_in(_FORM, key)
+
+
+def feed_token_id_of(token: str) -> str | None:
+    """Find the id inside a feed token; None: it is none of ours, or was mistyped."""
+    return _id_in(_FEED_TOKEN, token)
+
+
+def _id_in(form: re.Pattern[str], key: str) -> str | None:
+    match = form.fullmatch(key)
     return match[2] if match and _check_sum(match[1]) == match[3] else None
 
 

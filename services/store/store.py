@@ -12,10 +12,12 @@ from services.store.dead_letters import DeadLetters
 from services.store.deliveries import Deliveries
 from services.store.endpoints import Endpoints
 from services.store.enrichments import Enrichments
+from services.store.feed_tokens import FeedTokens
 from services.store.feeds import Feeds
 from services.store.keys import Keys
 from services.store.meta import Meta
 from services.store.outbox import Outbox
+from services.store.pages import PageReads
 from services.store.stats import stats
 from services.store.subscribers import Subscribers
 from services.store.trace import trace
@@ -36,7 +38,9 @@ class Store:
         self.outbox = Outbox(database)
         self.enrichments = Enrichments(database)
         self.feeds = Feeds(database)
+        self.pages = PageReads(database)
         self.changes = Changes(database)
+        self.feed_tokens = FeedTokens(database)
         self.subscribers = Subscribers(database)
         self.endpoints = Endpoints(database)
         self.deliveries = Deliveries(database)
