@@ -3,9 +3,12 @@
 from services.syndicate.formats.atom import ATOM
 from services.syndicate.formats.base import Body, Format, Render
 from services.syndicate.formats.json_feed import JSON_FEED
+from services.syndicate.formats.ndjson import NDJSON
+from services.syndicate.formats.newsml import NEWSML
+from services.syndicate.formats.ninjs import NINJS
 from services.syndicate.formats.rss import RSS
 
-FORMATS: dict[str, Format] = {each.name: each for each in (RSS, ATOM, JSON_FEED)}
+FORMATS: dict[str, Format] = {each.name: each for each in (RSS, ATOM, JSON_FEED, NINJS, NEWSML, NDJSON)}
 FRAGMENTS: dict[str, Render] = {name: made for each in FORMATS.values() for name, made in each.renders().items()}
 """What is rendered of each entry: `rss`, `rss-summary` …"""
 
