@@ -216,6 +216,7 @@ class _Recorder:
                         "version": 1,
                         "changed_at": self.now,
                         "items": more,
+                        "created_at": self.now,
                     }
                 )
             else:

@@ -93,7 +93,7 @@ _FEEDS = (
         func.coalesce(feed_definition.c.body, "full").label("body"),
         feed_definition.c.max_age_s,
         feed_definition.c.silent_after_s,
-        feed_definition.c.created_at,
+        func.coalesce(feed_definition.c.created_at, feed.c.created_at).label("created_at"),
         feed_definition.c.ended_at,
         func.coalesce(archive.c.generation, 1).label("generation"),
         func.coalesce(archive.c["items"], 0).label("sealed"),

@@ -171,6 +171,8 @@ entry = _table(
     Column("size", Whole),  # bytes of its longest fragment
 )
 Index("uq_entry_key", entry.c.key, unique=True)
+_shown = text("data IS NOT NULL AND gone_at IS NULL")
+Index("ix_entry_published", entry.c.published, entry.c.article_id, sqlite_where=_shown, postgresql_where=_shown)
 _gone = text("gone_at IS NOT NULL")
 Index("ix_entry_gone", entry.c.gone_at, entry.c.article_id, sqlite_where=_gone, postgresql_where=_gone)
 
@@ -191,6 +193,7 @@ feed = _table(
     _must("version", Whole),
     _must("changed_at", Moment),
     _must("items", Whole),
+    Column("created_at", Moment),
     sqlite_with_rowid=False,
 )
 Index("ix_feed_changed", feed.c.changed_at)
@@ -313,6 +316,46 @@ feed_token = _table(
 )
 Index("ix_feed_token_subscriber", feed_token.c.subscriber_id)
 Index("ix_feed_token_feed", feed_token.c.feed)
+
+static_place = _table(  # an object store or directory that holds what HTTP serves
+    "static_place",
+    Column("place", Words, primary_key=True),
+    Column("owner", Words),  # the process that writes there now
+    Column("until", Moment),
+    _must("fence", Whole),
+    Column("asked_at", Moment),  # everything is to be written anew, whatever is known to be there
+    Column("done_at", Moment),  # since when nothing is left to write
+    Column("behind_since", Moment),  # the oldest change that is not there yet
+    Column("fault", Words),  # why
+    _must("written", Whole),  # objects, since `asked_at`
+    _must("unchanged", Whole),
+    _must("removed", Whole),
+    sqlite_with_rowid=False,
+)
+
+static_feed = _table(  # which version of each feed is there, whole
+    "static_feed",
+    Column("place", Words, primary_key=True),
+    Column("feed", Words, primary_key=True),
+    _must("version", Whole),
+    Column("defined_at", Moment),  # feed_definition.changed_at
+    _must("layout", Words),  # of what all documents depend: addresses, formats, the newsroom's name
+    _must("address", Words),
+    _must("generation", Whole),
+    _must("sealed", Whole),  # items in archive pages that are there
+    sqlite_with_rowid=False,
+)
+
+static_object = _table(
+    "static_object",
+    Column("place", Words, primary_key=True),
+    Column("path", Words, primary_key=True),
+    _must("feed", Words),  # "": of the installation
+    _must("part", Words),  # "": changes with the feed; else the address and generation of its archive
+    Column("tag", Words),  # of bytes and headers; None: it may be there, in whatever state
+    sqlite_with_rowid=False,
+)
+Index("ix_static_object_feed", static_object.c.place, static_object.c.feed, static_object.c.part)
 
 endpoint = _table(
     "endpoint",

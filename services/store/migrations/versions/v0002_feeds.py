@@ -18,6 +18,7 @@ depends_on = None
 WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _CARRIED = sa.text("left_at IS NULL")
 _UNSEALED = sa.text("left_at IS NULL AND sealed IS NULL")
+_SHOWN = sa.text("data IS NOT NULL AND gone_at IS NULL")
 
 
 def upgrade() -> None:
@@ -28,6 +29,7 @@ def upgrade() -> None:
     op.add_column("subscriber", sa.Column("filter", sa.Text(), nullable=True))
     _memberships()
     _entries()
+    _static()
 
 
 def _definitions() -> None:
@@ -123,6 +125,9 @@ def _memberships() -> None:
     """Give what moved in a feed the feed's own version as its number: the order in which it was committed."""
     op.add_column("membership", sa.Column("version", WHOLE, nullable=True))
     op.add_column("membership", sa.Column("sealed", WHOLE, nullable=True))
+    op.add_column("feed", sa.Column("created_at", WHOLE, nullable=True))
+    first = "SELECT min(membership.first_seen) FROM membership WHERE membership.feed = feed.name"
+    op.execute(sa.text(f"UPDATE feed SET created_at = ({first})"))  # noqa: S608 - no input
     op.execute(
         sa.text("UPDATE membership SET version = (SELECT feed.version FROM feed WHERE feed.name = membership.feed)")
     )
@@ -153,6 +158,56 @@ def _entries() -> None:
     longest = "SELECT max(length(fragment.data)) FROM fragment WHERE fragment.article_id = entry.article_id"
     op.execute(sa.text(f"UPDATE entry SET size = ({longest})"))  # noqa: S608 - no input
     op.create_index("uq_entry_key", "entry", ["key"], unique=True)
+    op.create_index(
+        "ix_entry_published", "entry", ["published", "article_id"], sqlite_where=_SHOWN, postgresql_where=_SHOWN
+    )
+
+
+def _static() -> None:
+    """Create what is known of static copies."""
+    op.create_table(
+        "static_place",
+        sa.Column("place", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("until", WHOLE, nullable=True),
+        sa.Column("fence", WHOLE, nullable=False),
+        sa.Column("asked_at", WHOLE, nullable=True),
+        sa.Column("done_at", WHOLE, nullable=True),
+        sa.Column("behind_since", WHOLE, nullable=True),
+        sa.Column("fault", sa.Text(), nullable=True),
+        sa.Column("written", WHOLE, nullable=False),
+        sa.Column("unchanged", WHOLE, nullable=False),
+        sa.Column("removed", WHOLE, nullable=False),
+        sa.PrimaryKeyConstraint("place", name=op.f("pk_static_place")),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "static_feed",
+        sa.Column("place", sa.Text(), nullable=False),
+        sa.Column("feed", sa.Text(), nullable=False),
+        sa.Column("version", WHOLE, nullable=False),
+        sa.Column("defined_at", WHOLE, nullable=True),
+        sa.Column("layout", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("generation", WHOLE, nullable=False),
+        sa.Column("sealed", WHOLE, nullable=False),
+        sa.PrimaryKeyConstraint("place", "feed", name=op.f("pk_static_feed")),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "static_object",
+        sa.Column("place", sa.Text(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("feed", sa.Text(), nullable=False),
+        sa.Column("part", sa.Text(), nullable=False),
+        sa.Column("tag", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("place", "path", name=op.f("pk_static_object")),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_static_object_feed", "static_object", ["place", "feed", "part"])
 
 
 def _parts(connection: sa.Connection, size: int = 10_000) -> Iterator[list[str]]:
