@@ -15,7 +15,7 @@ to a partner carries `subscriber_id`. On SQLite, tables of short rows are their 
 
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Index, MetaData, Table, text
+from sqlalchemy import Column, ForeignKey, Index, MetaData, Table, func, text
 
 from services.store.columns import Blob, Moment, Small, Whole, Words
 
@@ -184,6 +184,23 @@ fragment = _table(
     _must("data", Blob),
 )
 
+search = _table(  # what filters ask of each entry that shows, in the order in which they first did
+    "search",
+    Column("id", Whole, primary_key=True, autoincrement=True),
+    Column("article_id", Words, ForeignKey("article.id"), nullable=False),
+    _must("version", Whole),  # of the entry, when it was read
+    _must("shown_at", Moment),
+    _must("facets", Blob),
+    _must("words", Words),  # U+001F before and after each; SQLite's FTS5 table `search_words` follows it by triggers
+    sqlite_autoincrement=True,  # grows: cursors and the order of pages rest on it
+)
+Index("uq_search_article_id", search.c.article_id, unique=True)
+search_vector = func.array_to_tsvector(
+    func.array_remove(func.string_to_array(search.c.words, text("chr(31)")), text("''::text"))
+)
+"""The words as PostgreSQL looks for them: exactly ours, since no parser and no locale has a say."""
+Index("ix_search_words", search_vector, postgresql_using="gin")
+
 feed = _table(
     "feed",
     Column("name", Words, primary_key=True),
@@ -205,7 +222,7 @@ membership = _table(  # rows are never deleted: what a feed ever carried, correc
     _must("first_seen", Moment),
     _must("moved_at", Moment),
     Column("left_at", Moment),
-    Column("why", Words),
+    Column("why", Words),  # it left; or "gone": a stub or tombstone stands in its place
     Column("version", Whole),  # the feed's, when it moved last: counts in the order of commits
     Column("sealed", Whole),  # the archive page that holds it as it is now; None: the subscription document does
     sqlite_with_rowid=False,
@@ -228,6 +245,14 @@ Index(
     membership.c.article_id,
     sqlite_where=_unsealed,
     postgresql_where=_unsealed,
+)
+_stubs = text("left_at IS NULL AND why IS NOT NULL")
+Index(
+    "ix_membership_gone",
+    membership.c.feed,
+    membership.c.moved_at,
+    sqlite_where=_stubs,
+    postgresql_where=_stubs,
 )
 Index(
     "ix_membership_window",
@@ -261,10 +286,16 @@ feed_definition = _table(  # what people say of a feed; automatic feeds need non
     _must("created_at", Moment),
     _must("changed_at", Moment),
     Column("ended_at", Moment),
+    _must("searches", Small),  # 1: its filter asks for words
+    _must("version", Whole),  # `meta` definitions, when what it carries was said last
+    _must("filled", Whole),  # up to this version, what was there before has been looked through
+    _must("evaluated", Whole),  # articles looked through for the version that is being filled
+    Column("claimed_until", Moment),  # some process is filling it; the claim lapses by itself
     sqlite_with_rowid=False,
 )
 Index("uq_feed_definition_address", feed_definition.c.address, unique=True)
-Index("ix_feed_definition_changed", feed_definition.c.changed_at)
+Index("ix_feed_definition_version", feed_definition.c.version)
+Index("ix_feed_definition_owner", feed_definition.c.owner)
 
 feed_alias = _table(  # addresses that a feed had: never given to another
     "feed_alias",
@@ -277,8 +308,9 @@ feed_alias = _table(  # addresses that a feed had: never given to another
 archive = _table(
     "archive",
     Column("feed", Words, primary_key=True),
-    _must("generation", Whole),  # grows when a sealed page must change: its pages get new addresses
-    _must("items", Whole),  # sealed so far
+    _must("generation", Whole),  # grows when a sealed page must change: all pages get new addresses
+    _must("items", Whole),  # sealed so far, 25 to a page
+    _must("changed_at", Moment),  # when the generation began
     sqlite_with_rowid=False,
 )
 
@@ -287,7 +319,9 @@ archive_item = _table(
     Column("feed", Words, primary_key=True),
     Column("page", Whole, primary_key=True, autoincrement=False),
     Column("article_id", Words, primary_key=True),
-    _must("version", Whole),  # of the entry, when it was sealed
+    _must("version", Whole),  # of the entry (`made`), when it was sealed
+    Column("updated", Moment),  # of the entry, likewise
+    _must("sealed_at", Moment),
     sqlite_with_rowid=False,
 )
 Index("ix_archive_item_article", archive_item.c.article_id)

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -12,9 +13,28 @@ from services.store.tables import metadata
 from tests.stores import OpenAgain
 
 
+def full_text_tables(connection: Connection) -> set[str]:
+    """SQLite's FTS5 tables: a virtual one, and those in which it keeps itself. They follow `search` by triggers."""
+    if connection.dialect.name != "sqlite":
+        return set()
+    rows = connection.exec_driver_sql("SELECT name FROM pragma_table_list WHERE type IN ('virtual', 'shadow')")
+    return {row[0] for row in rows}
+
+
+# SQLite has no such index: its words are found by the FTS5 table; on PostgreSQL it is compared.
+@pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based index 'ix_search_words'")
 async def test_the_steps_build_exactly_the_tables_that_the_code_knows(store: Store) -> None:
     def differences(connection: Connection) -> list[object]:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        apart = full_text_tables(connection)
+        assert not apart or min(apart) == "search_words", apart  # all others are called after it
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "compare_type": True,
+                "compare_server_default": True,
+                "include_name": lambda name, kind, _parents: kind != "table" or name not in apart,
+            },
+        )
         return list(compare_metadata(context, metadata))
 
     assert await store.database.write(differences) == []

@@ -18,6 +18,7 @@ depends_on = None
 WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _CARRIED = sa.text("left_at IS NULL")
 _UNSEALED = sa.text("left_at IS NULL AND sealed IS NULL")
+_STUBS = sa.text("left_at IS NULL AND why IS NOT NULL")
 _SHOWN = sa.text("data IS NOT NULL AND gone_at IS NULL")
 
 
@@ -26,6 +27,7 @@ def upgrade() -> None:
     _definitions()
     _archives()
     _tokens()
+    _search()
     op.add_column("subscriber", sa.Column("filter", sa.Text(), nullable=True))
     _memberships()
     _entries()
@@ -48,13 +50,20 @@ def _definitions() -> None:
         sa.Column("created_at", WHOLE, nullable=False),
         sa.Column("changed_at", WHOLE, nullable=False),
         sa.Column("ended_at", WHOLE, nullable=True),
+        sa.Column("searches", sa.Integer(), nullable=False),
+        sa.Column("version", WHOLE, nullable=False),
+        sa.Column("filled", WHOLE, nullable=False),
+        sa.Column("evaluated", WHOLE, nullable=False),
+        sa.Column("claimed_until", WHOLE, nullable=True),
         sa.ForeignKeyConstraint(["owner"], ["subscriber.id"], name=op.f("fk_feed_definition_owner")),
         sa.PrimaryKeyConstraint("feed", name=op.f("pk_feed_definition")),
         sqlite_strict=True,
         sqlite_with_rowid=False,
     )
     op.create_index("uq_feed_definition_address", "feed_definition", ["address"], unique=True)
-    op.create_index("ix_feed_definition_changed", "feed_definition", ["changed_at"])
+    op.create_index("ix_feed_definition_version", "feed_definition", ["version"])
+    op.create_index("ix_feed_definition_owner", "feed_definition", ["owner"])
+    op.execute(sa.text("INSERT INTO meta (name, value) VALUES ('definitions', '0')"))
     op.create_table(
         "feed_alias",
         sa.Column("address", sa.Text(), nullable=False),
@@ -73,6 +82,7 @@ def _archives() -> None:
         sa.Column("feed", sa.Text(), nullable=False),
         sa.Column("generation", WHOLE, nullable=False),
         sa.Column("items", WHOLE, nullable=False),
+        sa.Column("changed_at", WHOLE, nullable=False),
         sa.PrimaryKeyConstraint("feed", name=op.f("pk_archive")),
         sqlite_strict=True,
         sqlite_with_rowid=False,
@@ -83,6 +93,8 @@ def _archives() -> None:
         sa.Column("page", WHOLE, nullable=False),
         sa.Column("article_id", sa.Text(), nullable=False),
         sa.Column("version", WHOLE, nullable=False),
+        sa.Column("updated", WHOLE, nullable=True),
+        sa.Column("sealed_at", WHOLE, nullable=False),
         sa.PrimaryKeyConstraint("feed", "page", "article_id", name=op.f("pk_archive_item")),
         sqlite_strict=True,
         sqlite_with_rowid=False,
@@ -121,6 +133,44 @@ def _tokens() -> None:
     op.create_index("ix_feed_token_feed", "feed_token", ["feed"])
 
 
+def _search() -> None:
+    """Create the index of words. What shows already gets into it at the next start (`services.syndicate.fill`)."""
+    op.create_table(
+        "search",
+        sa.Column("id", WHOLE, autoincrement=True, nullable=False),
+        sa.Column("article_id", sa.Text(), nullable=False),
+        sa.Column("version", WHOLE, nullable=False),
+        sa.Column("shown_at", WHOLE, nullable=False),
+        sa.Column("facets", sa.LargeBinary(), nullable=False),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["article_id"], ["article.id"], name=op.f("fk_search_article_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_search")),
+        sqlite_strict=True,
+        sqlite_autoincrement=True,
+    )
+    op.create_index("uq_search_article_id", "search", ["article_id"], unique=True)
+    if op.get_bind().dialect.name == "postgresql":
+        vector = "array_to_tsvector(array_remove(string_to_array(words, chr(31)), ''::text))"
+        op.execute(sa.text(f"CREATE INDEX ix_search_words ON search USING gin ({vector})"))
+        return
+    # Words are joined by U+001F, which `ascii` takes for a space; all beyond ASCII it leaves as it is.
+    op.execute(
+        sa.text(
+            "CREATE VIRTUAL TABLE search_words USING fts5"
+            "(words, content='search', content_rowid='id', tokenize='ascii', detail='none')"
+        )
+    )
+    forget = "INSERT INTO search_words (search_words, rowid, words) VALUES ('delete', old.id, old.words)"
+    learn = "INSERT INTO search_words (rowid, words) VALUES (new.id, new.words)"
+    for name, when, steps in (
+        ("search_added", "INSERT", (learn,)),
+        ("search_removed", "DELETE", (forget,)),
+        ("search_changed", "UPDATE OF words", (forget, learn)),
+    ):
+        done = "; ".join(steps)
+        op.execute(sa.text(f"CREATE TRIGGER {name} AFTER {when} ON search BEGIN {done}; END"))
+
+
 def _memberships() -> None:
     """Give what moved in a feed the feed's own version as its number: the order in which it was committed."""
     op.add_column("membership", sa.Column("version", WHOLE, nullable=True))
@@ -130,6 +180,11 @@ def _memberships() -> None:
     op.execute(sa.text(f"UPDATE feed SET created_at = ({first})"))  # noqa: S608 - no input
     op.execute(
         sa.text("UPDATE membership SET version = (SELECT feed.version FROM feed WHERE feed.name = membership.feed)")
+    )
+    gone = "SELECT entry.article_id FROM entry WHERE entry.gone_at IS NOT NULL"
+    op.execute(sa.text(f"UPDATE membership SET why = 'gone' WHERE left_at IS NULL AND article_id IN ({gone})"))  # noqa: S608 - no input
+    op.create_index(
+        "ix_membership_gone", "membership", ["feed", "moved_at"], sqlite_where=_STUBS, postgresql_where=_STUBS
     )
     op.create_index(
         "ix_membership_moved",
