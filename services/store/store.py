@@ -10,6 +10,7 @@ from services.store.changes import Changes
 from services.store.database import Database
 from services.store.dead_letters import DeadLetters
 from services.store.deliveries import Deliveries
+from services.store.directory import Directory
 from services.store.endpoints import Endpoints
 from services.store.enrichments import Enrichments
 from services.store.feed_tokens import FeedTokens
@@ -38,6 +39,7 @@ class Store:
         self.outbox = Outbox(database)
         self.enrichments = Enrichments(database)
         self.feeds = Feeds(database)
+        self.directory = Directory(database)
         self.pages = PageReads(database)
         self.changes = Changes(database)
         self.feed_tokens = FeedTokens(database)
