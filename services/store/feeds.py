@@ -77,7 +77,7 @@ _EVER = Statement(
     .order_by(membership.c.feed)
 )
 _NAMESPACE = Statement(select(meta.c.value).where(meta.c.name == "namespace"))
-_FEEDS = (
+FEEDS = (
     select(
         feed.c.name,
         feed.c.kind,
@@ -101,7 +101,7 @@ _FEEDS = (
     .outerjoin(feed_definition, feed_definition.c.feed == feed.c.name)
     .outerjoin(archive, archive.c.feed == feed.c.name)
 )
-_HEAD = Statement(_FEEDS.where(feed.c.name == bindparam("of_feed")))
+_HEAD = Statement(FEEDS.where(feed.c.name == bindparam("of_feed")))
 _KEY = Statement(select(feed_definition.c.feed).where(feed_definition.c.address == bindparam("of_address")))
 _ALIAS = Statement(select(feed_alias.c.feed).where(feed_alias.c.address == bindparam("of_address")))
 _ITEMS = (
@@ -175,7 +175,7 @@ class Feeds:
 
         def query(connection: Connection) -> FeedRow | None:
             row = _HEAD.one(connection, of_feed=name)
-            return None if row is None else _feed(row)
+            return None if row is None else feed_row(row)
 
         return await self._database.read(query)
 
@@ -186,7 +186,7 @@ class Feeds:
             key = _KEY.one(connection, of_address=address)
             row = _HEAD.one(connection, of_feed=address if key is None else key.feed)
             if row is not None and row.address == address:
-                return _feed(row)
+                return feed_row(row)
             alias = row if row is not None else _ALIAS.one(connection, of_address=address)
             if alias is None:
                 return None
@@ -252,12 +252,12 @@ class Feeds:
         """List feeds by name; `public`: those that anybody may read now. Raises ValueError for a cursor that is not ours."""
 
         def query(connection: Connection) -> Page[FeedRow]:
-            statement = _FEEDS.order_by(feed.c.name).limit(limit + 1)
+            statement = FEEDS.order_by(feed.c.name).limit(limit + 1)
             if public:
                 statement = statement.where(feed_definition.c.owner.is_(None), feed_definition.c.ended_at.is_(None))
             if cursor is not None:
                 statement = statement.where(feed.c.name > read_cursor(cursor, [str])[0])
-            rows = [_feed(row) for row in connection.execute(statement)]
+            rows = [feed_row(row) for row in connection.execute(statement)]
             return Page(rows[:limit], cursor_of(rows[limit - 1].name) if len(rows) > limit else None)
 
         return await self._database.read(query)
@@ -320,5 +320,5 @@ def _thin(row: Row[Any]) -> ThinEvent:
     )
 
 
-def _feed(row: Any) -> FeedRow:
+def feed_row(row: Any) -> FeedRow:
     return FeedRow.model_validate(row._asdict())
