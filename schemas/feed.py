@@ -25,8 +25,11 @@ _SPELLED = str.maketrans(
         "Ł": "L",
         "đ": "d",
         "Đ": "D",
+        "Đ": "D",
         "ð": "d",
+        "Ð": "D",
         "þ": "th",
+        "Þ": "TH",
         "ı": "i",
     }
 )
@@ -40,7 +43,7 @@ def slug(name: str) -> str:
     """
     kept: list[str] = []
     latin = False
-    for char in unicodedata.normalize("NFKD", name.translate(_SPELLED)):
+    for char in unicodedata.normalize("NFKD", name).translate(_SPELLED):
         if unicodedata.category(char)[0] == "M":
             if not latin:
                 kept.append(char)
