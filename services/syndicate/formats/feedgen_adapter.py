@@ -46,7 +46,7 @@ class Item(NamedTuple):
     url: str | None = None
     summary: str = ""  # HTML in RSS
     html_summary: bool = False  # Atom: the summary is HTML, not plain text
-    content: str = ""  # HTML
+    content: str = ""  # HTML, fit
     authors: Sequence[Author] = ()  # Atom only
     categories: Sequence[Category] = ()
     enclosure: Enclosure | None = None  # RSS only
@@ -116,7 +116,7 @@ def _common(item: Item) -> Any:
     if item.url:
         entry.link(href=xml_text(item.url), rel="alternate")
     if item.content:
-        entry.content(xml_text(item.content), type="html")  # never CDATA or xhtml: wrong in Atom, or raises
+        entry.content(item.content, type="html")  # never CDATA or xhtml: wrong in Atom, or raises
     if item.categories:
         entry.category(
             [{"term": line(each.term), "scheme": each.scheme, "label": line(each.label)} for each in item.categories]

@@ -47,9 +47,12 @@ def _signal(entry: Entry) -> str:
     return empty("signal", qcode="sig:correction") if entry.correction_note and entry.state == "published" else ""
 
 
+def _page(entry: Entry) -> str:
+    shown = entry.url if entry.state in {"published", "withdrawn"} else None  # a URL often spells the headline
+    return f'<altRep contenttype="text/html">{markup(shown)}</altRep>' if shown else ""
+
+
 def _links(entry: Entry) -> Iterator[str]:
-    if entry.url:
-        yield _link("irel:isRenditionOf", entry.url, "text/html")
     for image in entry.images:
         yield _link("irel:seeAlso", image.url, image_type(image.url), title=line(image.alt or "") or None)
     for one in entry.enclosures:
@@ -67,7 +70,7 @@ def _item_meta(entry: Entry, links: str = "") -> str:
         f"<versionCreated>{rfc3339(entry.updated)}</versionCreated>"
         f"<firstCreated>{rfc3339(entry.published)}</firstCreated>"
         f'<pubStatus qcode="stat:{STATUS[entry.state]}"/><generator>Wireroom</generator>'
-        f"{element('title', title)}{element('edNote', _note(entry))}{_signal(entry)}{links}</itemMeta>"
+        f"{element('title', title)}{element('edNote', _note(entry))}{_signal(entry)}{_page(entry)}{links}</itemMeta>"
     )
 
 

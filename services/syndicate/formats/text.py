@@ -36,16 +36,16 @@ def _fit(text: str) -> bool:
         raw = text.encode()
     except UnicodeEncodeError:
         return False
-    if b"\xef\xbf\xbe" in raw or b"\xef\xbf\xbf" in raw or len(raw.translate(None, _C0)) != len(raw):
+    if len(raw.translate(None, _C0)) != len(raw):
         return False
-    return len(raw) == len(text) or _C1_BYTES.search(raw) is None
+    if len(raw) == len(text):
+        return True
+    return "\ufffe" not in text and "\uffff" not in text and (b"\xc2" not in raw or _C1_BYTES.search(raw) is None)
 
 
 def xml_text(text: str) -> str:
     """Drop the characters that XML 1.0 forbids; C1 controls become their cp1252 characters."""
-    if text.isprintable() or _fit(text):  # printable: no control, no surrogate, nothing unassigned
-        return text
-    return _FORBIDDEN.sub("", _C1.sub(_cp1252, text))
+    return text if _fit(text) else _FORBIDDEN.sub("", _C1.sub(_cp1252, text))
 
 
 def line(text: str) -> str:
