@@ -59,10 +59,10 @@ class Listener:
 class Channel:
     """The log of one selection and who listens to it."""
 
-    def __init__(self, wants: Wants) -> None:
+    def __init__(self, wants: Wants, kept: int) -> None:
         self.wants = wants
         self.listeners: set[Listener] = set()
-        self._events: deque[Said] = deque(maxlen=KEPT)
+        self._events: deque[Said] = deque(maxlen=kept)
         self.end = 0  # events ever added
 
     def add(self, event: Said) -> None:
@@ -79,8 +79,9 @@ class Channel:
 class Hub:
     """Every open stream of this process. `run` must run; belongs to its event loop."""
 
-    def __init__(self, log: Log, *, poll_s: float = 1.0, beat_s: float = 15.0) -> None:
+    def __init__(self, log: Log, *, poll_s: float = 1.0, beat_s: float = 15.0, kept: int = KEPT) -> None:
         self._source = log
+        self._kept = kept
         self._poll_s = poll_s
         self._beat_s = beat_s
         self._channels: dict[Selection, Channel] = {}
@@ -162,7 +163,7 @@ class Hub:
         async with self._reading:
             if not self._channels:
                 self._place = await self._source.last(LOG)
-            channel = self._channels.setdefault(selection, Channel(wants))
+            channel = self._channels.setdefault(selection, Channel(wants, self._kept))
             channel.listeners.add(listener)
             self._woken.set()  # the poll begins with the first listener
             return channel, self._place
