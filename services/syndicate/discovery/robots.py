@@ -51,7 +51,10 @@ def api_catalog(base_url: str) -> bytes:
         "linkset": [
             {
                 "anchor": f"{base_url}/.well-known/api-catalog",
-                "item": [{"href": f"{base_url}/v1/articles"}, {"href": f"{base_url}/feeds.opml", "type": "text/x-opml"}],
+                "item": [
+                    {"href": f"{base_url}/v1/articles"},
+                    {"href": f"{base_url}/feeds.opml", "type": "text/x-opml"},
+                ],
             },
             {
                 "anchor": f"{base_url}/v1/articles",
