@@ -20,13 +20,10 @@ from services.http.keys import digest, feed_token_id_of
 from services.http.problems import Problem
 
 CACHE_S = 2.0  # a revoke bites within seconds in every process
-SCOPE_KEY = "wireroom.feed_token"
-"""Where an ASGI scope carries the token that stood in its path."""
-
 _CACHED = 10_000
 _TOUCH = timedelta(minutes=1)  # `used_at` is written no more often
 _NOBODY = "0" * 64
-_UNKNOWN = Problem(404, "not_found", "There is no such feed.", headers={"Cache-Control": "no-store"})
+UNKNOWN = Problem(404, "not_found", "There is no such feed.", headers={"Cache-Control": "no-store"})
 _OVER = Problem(
     410, "gone", "This address was taken back; ask the publisher for a new one.", headers={"Cache-Control": "no-store"}
 )
@@ -82,7 +79,7 @@ class Gate:
         """Say why a private feed (its key) stays closed to a request; None: it is open."""
         if in_path is not None:
             verdict = await self._judge(in_path, feed)
-            return {Verdict.OPEN: None, Verdict.OVER: _OVER, Verdict.UNKNOWN: _UNKNOWN}[verdict]
+            return {Verdict.OPEN: None, Verdict.OVER: _OVER, Verdict.UNKNOWN: UNKNOWN}[verdict]
         stated = next((value.decode("latin-1") for name, value in headers if name == b"authorization"), None)
         for token in presented(stated):
             if await self._judge(token, feed) is Verdict.OPEN:
@@ -92,14 +89,22 @@ class Gate:
             return None
         return _LOGIN
 
+    async def ended(self, token: str) -> Problem:
+        """Answer for a feed that is over: whoever had any token of ours is told so."""
+        return UNKNOWN if await self._look_up(token) is None else _OVER
+
     def forget(self) -> None:
         """Ask the store again for every token: one was revoked here."""
         self._known.clear()
 
     async def _judge(self, token: str, feed: str) -> Verdict:
+        found = await self._look_up(token)
+        return Verdict.UNKNOWN if found is None else self._worth(found, feed)
+
+    async def _look_up(self, token: str) -> FeedToken | None:
         token_id = feed_token_id_of(token)
         if token_id is None:
-            return Verdict.UNKNOWN
+            return None
         held = digest(token)
         known = self._known.get(held)
         if known is None or known.until <= self._monotonic():
@@ -107,9 +112,9 @@ class Gate:
             # The same work for an id that does not exist, so that time does not tell them apart.
             right = hmac.compare_digest(held, _NOBODY if row is None else row[1])
             if row is None or not right:
-                return Verdict.UNKNOWN
+                return None
             known = self._remember(held, row[0])
-        return self._worth(known.token, feed)
+        return known.token
 
     def _worth(self, token: FeedToken, feed: str) -> Verdict:
         if token.feed != feed:
