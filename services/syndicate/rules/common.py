@@ -155,7 +155,7 @@ def _newest_first(document: Document, _expected: Expected) -> Said:
 
 
 def _window(document: Document, expected: Expected) -> Said:
-    shown = sum(part.kind == "entry" for part in document.parts)
+    shown = len(document.parts)
     if shown > FLOOR and document.size > CAP_BYTES * 1.1:
         yield "", f"{document.size} bytes with {shown} items: the cap is about {CAP_BYTES}"
     if expected.items is None or expected.archive or document.head.archive or document.size > CAP_BYTES * 0.9:

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from services.syndicate.rules import atom, common, json_feed, rss
+from services.syndicate.rules import atom, common, json_feed, news, rss
 from services.syndicate.rules.characters import unfit
 from services.syndicate.rules.common import DocumentCheck
 from services.syndicate.rules.fault import Checks, Expected, Fault, run, short
 from services.syndicate.rules.part import Document, Head, Part
-from services.syndicate.rules.xml import ATOM, read_document, read_fragment
+from services.syndicate.rules.xml import ATOM, NAR, read_document, read_fragment
 
 _ESCAPED = re.compile(r"\\u(?:00[01][0-9A-Fa-f]|00[89][0-9A-Fa-f]|[fF]{3}[eEfF]|[dD][89A-Fa-f][0-9A-Fa-f]{2})")
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x80-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -38,10 +38,7 @@ class Dialect(NamedTuple):
 
 def judge_part(dialect: Dialect, part: Part, place: str = "") -> Iterator[Fault]:
     """Put every rule to one entry."""
-    if part.kind == "gone":
-        yield from run(dialect.gone, part, place)
-        return
-    yield from run(dialect.entry, part, place)
+    yield from run(dialect.gone if part.kind == "gone" else dialect.entry, part, place)
 
 
 def judge_whole(dialect: Dialect, read: Read, size: int, expected: Expected) -> Iterator[Fault]:
@@ -119,11 +116,16 @@ def _unfit(value: object, where: str = "") -> Iterator[tuple[str, str]]:
             yield from _unfit(each, where)
 
 
-def _json_fragment(raw: bytes) -> Read:
-    value, faults = decoded(raw)
-    if isinstance(value, dict):
-        return Read((json_feed.entry(value),), faults)
-    return Read((), faults or [Fault(30, "", "an item is an object")])
+def _object(read: Callable[[dict[str, Any]], Part]) -> Callable[[bytes], Read]:
+    """Make a reader of fragments that are one JSON object each."""
+
+    def fragment(raw: bytes) -> Read:
+        value, faults = decoded(raw)
+        if isinstance(value, dict):
+            return Read((read(value),), faults)
+        return Read((), faults or [Fault(30, "", "an item is an object")])
+
+    return fragment
 
 
 def _json_document(raw: bytes) -> Read:
@@ -134,6 +136,42 @@ def _json_document(raw: bytes) -> Read:
     entries = [json_feed.entry(each) for each in items if isinstance(each, dict)] if isinstance(items, list) else []
     return Read(tuple(entries), faults, json_feed.head(value))
 
+
+def _newsml_fragment(raw: bytes) -> Read:
+    elements, faults = read_fragment(raw, NAR)
+    return Read(tuple(map(news.newsml, elements)), faults + _one(elements, faults))
+
+
+def _newsml_document(raw: bytes) -> Read:
+    root, faults = read_document(raw)
+    if root is None:
+        return Read((), faults)
+    return Read(tuple(map(news.newsml, root.iter(news.ITEM_TAG))), faults, news.newsml_head(root))
+
+
+def _ninjs_document(raw: bytes) -> Read:
+    value, faults = decoded(raw)
+    if not isinstance(value, dict):
+        return Read((), faults or [Fault(30, "", "a feed is an object")])
+    items = [each for each in value.get("associations", ()) if isinstance(each, dict)]
+    return Read(tuple(map(news.ninjs, items)), faults, news.ninjs_head(value))
+
+
+def _rows(raw: bytes) -> Read:
+    parts: list[Part] = []
+    faults: list[Fault] = []
+    for number, each in enumerate(raw.split(b"\n")[:-1], 1):
+        value, found = decoded(each)
+        faults += (fault._replace(where=f"line {number}") for fault in found)
+        if isinstance(value, dict):
+            parts.append(news.row(value))
+    if raw and not raw.endswith(b"\n"):
+        faults.append(Fault(1, "", "its last line has no end"))
+    return Read(tuple(parts), faults, Head(own=None))
+
+
+_ALL_LISTS = tuple(each for each in common.DOCUMENT if each[0] in {13, 15, 16, 33, 34})
+_NEWS_HEAD = tuple(each for each in common.HEAD if each[1] is not common.language_stated)
 
 DIALECTS: dict[str, Dialect] = {
     "atom": Dialect(
@@ -153,11 +191,28 @@ DIALECTS: dict[str, Dialect] = {
         (*common.DOCUMENT, *rss.DOCUMENT, (25, common.own_address)),
     ),
     "json": Dialect(
-        _json_fragment,
+        _object(json_feed.entry),
         _json_document,
         common.ENTRY + json_feed.ENTRY,
         (),
         common.HEAD + json_feed.HEAD,
         (*common.DOCUMENT, (30, common.own_address)),
     ),
+    "ninjs": Dialect(
+        _object(news.ninjs),
+        _ninjs_document,
+        common.ENTRY + news.NINJS,
+        common.GONE + news.NINJS,
+        common.HEAD,
+        (*_ALL_LISTS, (53, common.own_address)),
+    ),
+    "newsml": Dialect(
+        _newsml_fragment,
+        _newsml_document,
+        (*common.ENTRY, *news.NEWSML, (31, common.language_stated)),
+        common.GONE + news.NEWSML,
+        _NEWS_HEAD,
+        (*_ALL_LISTS, (53, common.own_address)),
+    ),
+    "ndjson": Dialect(_object(news.row), _rows, common.ENTRY + news.ROWS, common.GONE + news.ROWS, (), _ALL_LISTS),
 }

@@ -8,7 +8,7 @@ from services.syndicate.rules.body import images
 from services.syndicate.rules.fault import Checks, Expected, Fault, Said, short
 from services.syndicate.rules.part import Document, Head, Part
 from services.syndicate.rules.rels import RELATIONS
-from services.syndicate.rules.values import not_a_language, not_a_type, rfc822, rfc3339
+from services.syndicate.rules.values import not_a_type, rfc822, rfc3339
 from services.syndicate.rules.xml import ATOM, NAMESPACES, Node, node
 
 _A = f"{{{ATOM}}}"
@@ -170,7 +170,7 @@ def head(root: Any) -> Head:
 
 
 def _channel(part: Head) -> Said:
-    """Rule 25."""
+    """Rule 25; that its language is a tag (en-GB, not en_GB) is rule 31."""
     own: Node = part.own
     if own.element.tag != "channel":
         yield "", "has no channel"
@@ -185,11 +185,6 @@ def _channel(part: Head) -> Said:
         yield "atom:link", "rel=self does not stand once"
     if own.element.getparent() is None or own.element.getparent().get("version") != "2.0":
         yield "rss", 'is not version="2.0"'
-
-
-def _language(part: Head) -> Said:
-    if part.lang is not None and not_a_language(part.lang) is not None:
-        yield "language", f"{short(part.lang)} is no language tag: en-GB, not en_GB"
 
 
 def _relations(part: Head) -> Said:
@@ -211,7 +206,7 @@ def _rhythm(part: Head) -> Said:
             yield "skipHours", f"{short(hour.text)} is no hour from 0 to 23"
 
 
-HEAD: Checks[Head] = ((22, _relations), (25, _channel), (25, _language), (29, _rhythm))
+HEAD: Checks[Head] = ((22, _relations), (25, _channel), (29, _rhythm))
 
 
 def _misspelt(document: Document, _expected: Expected) -> Said:

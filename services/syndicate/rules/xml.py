@@ -14,6 +14,7 @@ from services.syndicate.rules.characters import unfit
 from services.syndicate.rules.fault import Fault, short
 
 ATOM = "http://www.w3.org/2005/Atom"
+NAR = "http://iptc.org/std/nar/2006-10-01/"
 NAMESPACES: Mapping[str, str] = {
     "at": "http://purl.org/atompub/tombstones/1.0",
     "atom": ATOM,
@@ -96,6 +97,7 @@ def read_document(raw: bytes) -> tuple[Any, list[Fault]]:
     faults = list(_bytes(raw))
     if _DECLARATION.match(raw) is None:
         faults.append(Fault(1, "", f"does not begin with an XML declaration in UTF-8: {short(raw[:30])}"))
+        return None, faults
     if any(fault.rule == 2 for fault in faults):
         return None, faults
     root, why = _parsed(raw)
@@ -159,4 +161,4 @@ def _opening(default: str | None) -> bytes:
     return f"<w{plain}{declared}>".encode()
 
 
-_OPENING = {default: _opening(default) for default in (None, ATOM)}
+_OPENING = {default: _opening(default) for default in (None, ATOM, NAR)}
