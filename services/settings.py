@@ -17,6 +17,12 @@ _SCHEMES = {
     "redis_url": ("redis", "rediss", "unix"),
 }
 
+_BEGINNINGS = {
+    "hub_urls": ("https://", "http://"),
+    "security_contact": ("mailto:", "https://", "tel:"),
+    "publish_url": ("file:///", "s3://"),
+}
+
 
 def _commas(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -64,7 +70,11 @@ class Settings(BaseSettings):
     )
     behind_proxy: bool = Field(
         default=False,
-        description="A reverse proxy ends TLS in front of us: other binds than loopback are allowed, X-Forwarded-* is believed.",
+        description="A reverse proxy ends TLS in front of us: other binds than loopback are allowed, X-Forwarded-* of TRUSTED_PROXIES is believed.",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("127.0.0.0/8", "::1/128"),
+        description="CIDRs of the reverse proxies whose X-Forwarded-For and -Proto are believed, comma-separated; with BEHIND_PROXY.",
     )
     url: str | None = Field(
         None, description="For commands: the address of a running service. Default: the one that `up` left in DATA_DIR."
@@ -88,6 +98,48 @@ class Settings(BaseSettings):
     feed_max_age_s: int = Field(
         60, ge=1, le=86_400, description="Cache-Control max-age of feeds, seconds; their ttl follows it."
     )
+    feed_fast_path: bool = Field(
+        default=True, description="Answer feeds from within the HTTP parser; off: by the plain route, for comparison."
+    )
+    poll_limit: bool = Field(
+        default=True,
+        description="Answer 429 to clients that fetch feeds whole, again and again, without asking for news.",
+    )
+    poll_burst: int = Field(
+        20, ge=3, le=1_000_000_000, description="Unconditional fetches of one feed document by one client, at once."
+    )
+    poll_every_s: float = Field(
+        60.0, gt=0, le=86_400, description="After that burst one such fetch in so many seconds is allowed."
+    )
+    poll_client_burst: int = Field(
+        2_000, ge=3, le=1_000_000_000, description="Unconditional fetches of all feeds together by one client, at once."
+    )
+    poll_client_per_s: float = Field(5.0, gt=0, description="After that burst so many of them a second are allowed.")
+    poll_local_per_s: float = Field(
+        20.0, gt=0, description="What clients on this machine may fetch of one feed document, per second; burst 40."
+    )
+    hub_urls: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="WebSub hubs that feeds name, comma-separated; somebody else tells them of changes."
+    )
+    security_contact: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Whom to tell of a weakness, for /.well-known/security.txt: mailto:, https: or tel:, comma-separated.",
+    )
+    robots_txt: str | None = Field(
+        None, description=r"Text of /robots.txt in place of ours; \n breaks a line. Default: feeds yes, API no."
+    )
+    sitemap_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Hosts whose story pages stand in the news sitemap, comma-separated; others are listed by their page here. Default: all.",
+    )
+    publish_url: str | None = Field(
+        None,
+        description="file:///directory or s3://bucket/prefix that gets a copy of every public feed, for a CDN; S3 by the usual AWS_* variables.",
+    )
+    publish_codings: Annotated[tuple[Literal["gzip", "br"], ...], NoDecode] = Field(
+        ("gzip",), description="Compressed copies beside each such object, .gz and .br; comma-separated, or none."
+    )
+    publish_in_flight: int = Field(16, ge=1, le=256, description="Such objects written at a time.")
     redis_maxmemory_mb: int = Field(256, ge=32, le=1_048_576, description="Memory of the private Redis, MiB.")
     delivery_timeout_s: float = Field(15.0, ge=1, le=30, description="Deadline over a whole webhook exchange, seconds.")
     delivery_in_flight: int = Field(8, ge=1, le=256, description="Requests under way to one endpoint at a time.")
@@ -99,10 +151,26 @@ class Settings(BaseSettings):
         64, ge=0, description="Publishing is refused (507) while the data disk has less room, MiB."
     )
 
-    @field_validator("allow_addresses", "allow_ports", "enrich_off", "delivery_schedule_s", mode="before")
+    @field_validator(
+        "allow_addresses", "allow_ports", "trusted_proxies", "enrich_off", "delivery_schedule_s", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return _commas(value)
+
+    @field_validator("hub_urls", "security_contact", "sitemap_hosts", "publish_codings", mode="before")
+    @classmethod
+    def _split_or_none(cls, value: object) -> object:
+        return () if value == "none" else _commas(value)
+
+    @field_validator("hub_urls", "security_contact", "publish_url")
+    @classmethod
+    def _absolute(cls, value: tuple[str, ...] | str | None, info: ValidationInfo) -> tuple[str, ...] | str | None:
+        beginnings = _BEGINNINGS[info.field_name or ""]
+        for each in (value,) if isinstance(value, str) else value or ():
+            if not each.startswith(beginnings) or each.strip() != each or not each.isascii() or any(map(str.isspace, each)):
+                raise ValueError(f"{each!r} does not begin with {' or '.join(beginnings)}")
+        return value
 
     @field_validator("bind")
     @classmethod
@@ -112,7 +180,7 @@ class Settings(BaseSettings):
             raise ValueError("BIND is host:port, such as 127.0.0.1:8080")
         return value
 
-    @field_validator("allow_addresses")
+    @field_validator("allow_addresses", "trusted_proxies")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for part in value:

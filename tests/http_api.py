@@ -19,7 +19,9 @@ from schemas.jobs import OutboxRow
 from schemas.subscription import Endpoint
 from services.cli.http_server import listen, serving
 from services.http.app import create_app
+from services.http.clients import Proxies
 from services.http.deps import Deps, Readiness
+from services.http.feeds import Answers, feed_routes
 from services.http.keys import mint
 from services.store import Store
 
@@ -139,8 +141,15 @@ async def _stats() -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def api_on(directory: Path, change: Callable[[Deps], Deps] = lambda deps: deps) -> AsyncGenerator[Api]:
-    """Serve the app; `change` may replace collaborators."""
+async def api_on(
+    directory: Path,
+    change: Callable[[Deps], Deps] = lambda deps: deps,
+    *,
+    feeds: Callable[[Deps], Answers] | None = None,
+    fast: bool = True,
+    proxies: Proxies | None = None,
+) -> AsyncGenerator[Api]:
+    """Serve the app; `change` may replace collaborators, `feeds` makes what answers for feed documents."""
     clock, recorder, numbers = Clock(), Recorder(), count(1)
     store = Store.open(str(directory / "wireroom.sqlite"))
     await store.migrate()
@@ -163,9 +172,13 @@ async def api_on(directory: Path, change: Callable[[Deps], Deps] = lambda deps: 
             monotonic=clock.monotonic,
         )
     )
+    answers = feeds(deps) if feeds is not None else None
+    if answers is not None:
+        deps = replace(deps, feeds=(*deps.feeds, feed_routes(answers)))
     try:
         url = f"http://127.0.0.1:{sock.getsockname()[1]}"
-        async with serving(create_app(deps), sock, behind_proxy=False), aiohttp.ClientSession() as session:
+        served = serving(create_app(deps), sock, answers=answers, fast=fast, proxies=proxies or Proxies())
+        async with served, aiohttp.ClientSession() as session:
             yield Api(url, session, store, clock, recorder, deps)
     finally:
         sock.close()

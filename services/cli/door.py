@@ -5,26 +5,28 @@ import socket
 import time
 from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
-from datetime import datetime
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 from schemas.delivery import Cause, Response
 from schemas.event import FeedUpdated
 from schemas.subscription import Endpoint
 from schemas.topics import FEED_UPDATED
 from services.bus import Batch
+from services.cli.site import discovery_of, site_of
 from services.cli.stages import check_room, sending
 from services.cli.wire import Running, clock, first_key, new_id
+from services.settings import Settings
 
 
 async def start_http(stack: AsyncExitStack, running: Running, sock: socket.socket) -> None:
     """Make the app and its documents, and serve them."""
     from services.cli.http_server import serving
     from services.http.app import create_app
+    from services.http.clients import Proxies
     from services.http.deps import Deps
-    from services.http.feeds import feed_routes
+    from services.http.discovery import discovery_routes
+    from services.http.feeds import Answers, Limits, feed_routes
 
     documents = await _documents(running)
     stack.push_async_callback(documents.close)
@@ -32,6 +34,14 @@ async def start_http(stack: AsyncExitStack, running: Running, sock: socket.socke
     policy = (await sending(stack, running)).policy
     await first_key(running)
     settings = running.settings
+    answers = Answers(
+        documents,
+        clock=clock,
+        monotonic=time.monotonic,
+        limits=Limits(_rates(settings)),
+        on_served=running.metrics.feed_served,
+    )
+    stack.push_async_callback(answers.close)
     app = create_app(
         Deps(
             store=running.store,
@@ -48,33 +58,42 @@ async def start_http(stack: AsyncExitStack, running: Running, sock: socket.socke
             received=running.metrics.received,
             rejected=running.metrics.rejected,
             wake=partial(_wake, running),
-            feeds=(feed_routes(documents, clock=clock, on_served=running.metrics.feed_served),),
+            feeds=(
+                feed_routes(answers),
+                discovery_routes(discovery_of(running, documents.site), clock=clock),
+                _pages(running, documents.site),
+            ),
             title=settings.title,
             version=running.version,
             admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
             behind_proxy=settings.behind_proxy,
         )
     )
-    task = await stack.enter_async_context(serving(app, sock, behind_proxy=settings.behind_proxy))
+    proxies = Proxies(settings.trusted_proxies if settings.behind_proxy else ())
+    served = serving(app, sock, proxies=proxies, answers=answers, fast=settings.feed_fast_path)
+    task = await stack.enter_async_context(served)
     running.tasks.append(task)
+
+
+def _rates(settings: Settings) -> Any:
+    from services.http.feeds import Rates
+
+    return Rates(
+        enabled=settings.poll_limit,
+        burst=settings.poll_burst,
+        every_s=settings.poll_every_s,
+        client_burst=settings.poll_client_burst,
+        client_per_s=settings.poll_client_per_s,
+        local_burst=max(settings.poll_burst, 40),
+        local_per_s=settings.poll_local_per_s,
+    )
 
 
 async def _documents(running: Running) -> Any:
     from services.syndicate.documents import Documents
-    from services.syndicate.joiner import Site
 
-    settings, meta = running.settings, running.store.meta
-    if (founded := await meta.get("founded")) is None:
-        founded = clock().isoformat(timespec="seconds")
-        await meta.set("founded", founded)
-    site = Site(
-        base_url=running.base_url,
-        newsroom=settings.title,
-        installation=UUID(await meta.get("namespace")),
-        founded=datetime.fromisoformat(founded),
-        max_age_s=settings.feed_max_age_s,
-    )
-    documents = Documents(running.store.feeds, site, cache_bytes=settings.feed_cache_mb * 1024 * 1024)
+    site = await site_of(running)
+    documents = Documents(running.store.feeds, site, cache_bytes=running.settings.feed_cache_mb * 1024 * 1024)
 
     async def moved(batch: Batch) -> None:
         for entry in batch.entries:
@@ -83,6 +102,13 @@ async def _documents(running: Running) -> Any:
 
     running.bus.tail(FEED_UPDATED, moved)
     return documents
+
+
+def _pages(running: Running, site: Any) -> Any:
+    from services.http.pages import Pages, page_routes
+
+    pages = Pages(title=site.newsroom, base_url=site.base_url)
+    return page_routes(pages, running.store, founded=site.founded, max_age_s=site.max_age_s)
 
 
 def _check_url(policy: Any, url: str) -> str | None:

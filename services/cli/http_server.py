@@ -9,7 +9,11 @@ from typing import Any
 import uvicorn
 
 from services.cli.errors import CommandError
-from services.http.protocol import HEAD_S, PatientProtocol
+from services.http.clients import Forwarded, Proxies
+from services.http.fast import FastProtocol
+from services.http.feeds.answers import Answers
+from services.http.feeds.route import Shortcut
+from services.http.protocol import HEAD_S
 
 _GRACE_S = 5  # for requests under way and open streams
 
@@ -46,18 +50,31 @@ def listen(host: str, port: int, *, or_any: bool = False) -> socket.socket:
 
 @contextlib.asynccontextmanager
 async def serving(
-    app: Any, sock: socket.socket, *, behind_proxy: bool, head_s: float = HEAD_S
+    app: Any,
+    sock: socket.socket,
+    *,
+    proxies: Proxies = Proxies(),  # noqa: B008 - frozen: none
+    answers: Answers | None = None,
+    fast: bool = True,
+    head_s: float = HEAD_S,
 ) -> AsyncGenerator[asyncio.Task[None]]:
-    """Serve `app` until the block ends; requests under way get a few seconds to finish."""
+    """Serve `app` until the block ends; requests under way get a few seconds to finish.
+
+    `answers` answers for feed documents before the app is asked: with `fast` from within the HTTP parser.
+    X-Forwarded-* is believed from `proxies`.
+    """
+    inner = app if answers is None else Shortcut(app, answers)
     config = uvicorn.Config(
-        app,
-        http=type("Protocol", (PatientProtocol,), {"head_s": head_s}),
+        Forwarded(inner, proxies) if proxies else inner,
+        http=type(
+            "Protocol", (FastProtocol,), {"head_s": head_s, "proxies": proxies, "answers": answers if fast else None}
+        ),
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=behind_proxy,
+        proxy_headers=False,  # ours: uvicorn would let an unknown client pass for the proxy
         timeout_keep_alive=75,
         timeout_graceful_shutdown=_GRACE_S,
         backlog=2_048,

@@ -53,10 +53,13 @@ class PatientProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """End a head; between two requests uvicorn's keep-alive timeout rules."""
+        self._end_head()
+        super().on_headers_complete()
+
+    def _end_head(self) -> None:
         self._head_open = False
         self._head_size = 0
         self._stop_waiting()
-        super().on_headers_complete()
 
     def _wait(self) -> None:
         self._deadline = self.loop.call_later(self.head_s, self.transport.close)

@@ -6,7 +6,7 @@ feeds are no labels: they live in SQL and in logs.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from prometheus_client import (
@@ -21,6 +21,7 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from schemas.serving import Served
 from services.observe.core import Reading, outbox_age, stages
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -57,12 +58,12 @@ class Metrics:
         self._exchanges = Histogram(
             "wireroom_delivery_duration_seconds", "Time of one webhook exchange.", buckets=SLOW, registry=own
         )
-        self._feeds = Counter("wireroom_feed_requests", "Requests for feeds.", ["format", "code"], registry=own)
-        self._bytes = Counter("wireroom_feed_response_bytes", "Bytes of feeds sent.", ["format"], registry=own)
+        self._served: dict[tuple[str, int], list[int]] = {}  # (format, status code) → answers, bytes
         info = Gauge("wireroom_build_info", "Always 1; the version is its label.", ["version"], registry=own)
         info.labels(version).set(1)
         ProcessCollector(namespace="wireroom", registry=own)
         own.register(_Sampled(newest))
+        own.register(_Feeds(self._served))
 
     def received(self, source_kind: str, count: int = 1) -> None:
         """Count events that arrived: http, stream, cli or import."""
@@ -86,10 +87,13 @@ class Metrics:
         self._attempts.labels(outcome, f"{status // 100}xx" if status else "none").inc()
         self._exchanges.observe(seconds)
 
-    def feed_served(self, kind: str, code: int, size: int) -> None:
-        """Count a feed request with its format, status code and body size in bytes."""
-        self._feeds.labels(kind, str(code)).inc()
-        self._bytes.labels(kind).inc(size)
+    def feed_served(self, served: Served) -> None:
+        """Count an answer about a feed. On the hot path: the library's own counters would take ten times as long."""
+        sums = self._served.get(served[1:3])
+        if sums is None:
+            sums = self._served[served.format, served.status] = [0, 0]
+        sums[0] += 1
+        sums[1] += served[3]
 
     def watch(
         self, stage: str, handle: Callable[[B], Awaitable[None]], size: Callable[[B], int]
@@ -123,6 +127,28 @@ class Metrics:
                 return "other"
             self._reasons.add(word)
         return word
+
+
+class _Feeds(Collector):
+    """Answers about feeds, counted in a plain dict."""
+
+    def __init__(self, served: Mapping[tuple[str, int], Sequence[int]]) -> None:
+        self._served = served
+
+    def describe(self) -> list[Metric]:
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        requests = CounterMetricFamily("wireroom_feed_requests", "Requests for feeds.", labels=["format", "code"])
+        sizes = CounterMetricFamily("wireroom_feed_response_bytes", "Bytes of feeds sent.", labels=["format"])
+        sums: dict[str, int] = {}
+        for (kind, code), (count, size) in self._served.items():
+            requests.add_metric([kind, str(code)], count)
+            sums[kind] = sums.get(kind, 0) + size
+        for kind, size in sums.items():
+            sizes.add_metric([kind], size)
+        yield requests
+        yield sizes
 
 
 class _Sampled(Collector):

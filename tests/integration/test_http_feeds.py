@@ -4,7 +4,7 @@ import gzip
 from collections.abc import AsyncGenerator, AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ import feedparser
 import pytest
 from yarl import URL
 
+from schemas.serving import Served
+from services.http.clients import Proxies
 from services.http.deps import Deps
-from services.http.feeds import feed_routes
+from services.http.feeds import Answers, Limits, Rates
 from services.syndicate.documents import Documents
 from services.syndicate.joiner import Site
 from tests.feed_desk import BASE, Desk
@@ -32,7 +34,7 @@ class Feeds:
     api: Api
     desk: Desk
     documents: Documents
-    served: list[tuple[str, int, int]]
+    served: list[Served]
 
     async def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, Any, bytes]:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -43,17 +45,21 @@ class Feeds:
 
 
 @asynccontextmanager
-async def feeds_on(directory: Path) -> AsyncGenerator[Feeds]:
-    served: list[tuple[str, int, int]] = []
+async def feeds_on(
+    directory: Path, *, fast: bool = True, rates: Rates | None = None, proxies: Proxies | None = None
+) -> AsyncGenerator[Feeds]:
+    served: list[Served] = []
     made: list[Documents] = []
 
-    def change(deps: Deps) -> Deps:
+    def feeds(deps: Deps) -> Answers:
         made.append(Documents(deps.store.feeds, SITE, cache_bytes=10_000_000))
-        routes = feed_routes(made[0], clock=deps.clock, on_served=lambda *said: served.append(said))
-        return replace(deps, feeds=(routes,))
+        limits = Limits(rates or Rates())
+        return Answers(
+            made[0], clock=deps.clock, monotonic=deps.monotonic, limits=limits, on_served=served.append
+        )
 
     with ThreadPoolExecutor(1) as pool:
-        async with api_on(directory, change) as api:
+        async with api_on(directory, feeds=feeds, fast=fast, proxies=proxies) as api:
             # aiohttp's own session would add encodings that it can undo
             async with aiohttp.ClientSession() as session:
                 api.session = session
@@ -95,10 +101,10 @@ async def test_an_unknown_feed_is_a_problem_document(feeds: Feeds, path: str) ->
     assert (status, headers["Content-Type"]) == (404, "application/problem+json")
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 async def test_a_feed_can_only_be_read(feeds: Feeds, method: str) -> None:
     status, headers, _ = await feeds.ask("/feeds/all.rss", method)
-    assert (status, headers["Allow"]) == (405, "GET, HEAD")
+    assert (status, headers["Allow"]) == (405, "GET, HEAD, OPTIONS")
 
 
 async def test_the_feed_named_in_the_document_is_the_one_asked_for(feeds: Feeds) -> None:
@@ -184,4 +190,4 @@ async def test_what_is_in_memory_is_served_without_the_store(feeds: Feeds) -> No
 async def test_every_answered_document_is_counted(feeds: Feeds) -> None:
     _, headers, body = await feeds.ask("/feeds/all.rss")
     await feeds.ask("/feeds/all.rss", If_None_Match=headers["ETag"])
-    assert feeds.served == [("rss", 200, len(body)), ("rss", 304, 0)]
+    assert [one[:4] for one in feeds.served] == [("all", "rss", 200, len(body)), ("all", "rss", 304, 0)]

@@ -26,7 +26,7 @@ async def _app(scope: dict[str, Any], receive: Any, send: Any) -> None:
 async def address() -> AsyncGenerator[Address]:
     sock = listen("127.0.0.1", 0)
     try:
-        async with serving(_app, sock, behind_proxy=False, head_s=0.3):
+        async with serving(_app, sock, head_s=0.3):
             yield sock.getsockname()
     finally:
         sock.close()

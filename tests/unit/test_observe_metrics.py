@@ -6,6 +6,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.records import DeadCount, OutboxStats, StageStats, Stats
+from schemas.serving import Served
 from services.observe.core import Group, Reading, Server
 from services.observe.metrics import MOST_REASONS, Metrics
 
@@ -38,7 +39,7 @@ def test_what_this_process_does_is_counted() -> None:
     metrics.attempted("retry", None, 15.0)
     metrics.reached("feed", 0.3)
     metrics.reached("feed", -5.0)  # clocks may step back; a latency cannot be negative
-    metrics.feed_served("rss", 304, 120)
+    metrics.feed_served(Served("all", "rss", 304, 120, b"", "192.0.2.7", conditional=True))
     found = scraped(metrics)
     assert found["wireroom_events_received_total", (("source_kind", "http"),)] == 2
     assert found["wireroom_events_rejected_total", (("reason", "unreadable"),)] == 1

@@ -1,109 +1,200 @@
-"""GET and HEAD /feeds/{name}.{rss,atom,json}: the plain route, reference for any faster path.
+"""GET, HEAD and OPTIONS of feed documents: the plain route, reference for the faster path in `services.http.fast`.
 
-    request ─▶ document in memory (else one join for all who wait) ─▶ decide ─▶ bytes
+    request ─▶ document in memory (else one join for all who wait) ─▶ Answers ─▶ bytes
 
-No key, no cookie; query parameters and Range are ignored: one URL, one document.
+No key, no cookie; unknown query parameters and Range are ignored: one URL, one document. Whatever goes wrong
+under these URLs is told as a problem document (RFC 9457), never as a page.
 """
 
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from urllib.parse import quote
 
 from fastapi import APIRouter
-from starlette.types import Receive, Scope, Send
+from starlette.datastructures import MutableHeaders
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from schemas.feed import Ended, Moved
-from services.http.feeds.decision import ALLOWED, Answer, Asked, decide
+from services.http.clients import client_key
+from services.http.feeds.answers import Answers, Reply, Visitor
+from services.http.feeds.decision import CORS, Asked
+from services.http.feeds.target import PREFIX, Target, asks_history, parse
 from services.http.problems import Problem
 from services.store.errors import StoreUnavailable
 from services.syndicate.document import Document
-from services.syndicate.documents import Documents, Found
+from services.syndicate.documents import Found
 from services.syndicate.formats import FORMATS
 
-OnServed = Callable[[str, int, int], None]
-"""Told of each document answered: format, status code, bytes of body."""
-
 PATH = "/feeds/{name:path}.{extension}"
-_UNKNOWN = Problem(404, "not_found", "There is no such feed.", headers={"Cache-Control": "public, max-age=10"})
-_NOT_ALLOWED = Problem(405, "method_not_allowed", "A feed can only be read.", headers={"Allow": ", ".join(ALLOWED)})
+ALLOWED = "GET, HEAD, OPTIONS"
+_MOVED_S, _ENDED_S, _UNKNOWN_S = 3_600, 3_600, 10  # how long caches may keep it
+_PREFLIGHT = {
+    "Allow": ALLOWED,
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, HEAD",
+    "Access-Control-Allow-Headers": "If-None-Match, If-Modified-Since, A-IM, Cache-Control",
+    "Access-Control-Max-Age": "86400",
+}
+
+MOST_HEADERS = 64  # beyond these limits the long way looks closer
+LONGEST_HEADER = 8_192
+LONGEST_TARGET = 4_096
+
+Special = Callable[[Target, Found, Scope, Receive, Send], Awaitable[bool]]
+"""Answers what asks for more than a public document as it stands: deltas, history, private feeds.
+
+Called with what was found where `asks_more` says so, and for every private document. False: not its concern.
+"""
 
 
 def asked_of(method: str, headers: Iterable[tuple[bytes, bytes]]) -> Asked:
     """Pick what matters from a request's raw headers (names in lower case, as ASGI has them)."""
-    found: dict[bytes, list[str]] = {}
+    found: dict[bytes, bytes] = {}
     for name, value in headers:
         if name in {b"accept-encoding", b"if-none-match", b"if-modified-since"}:
-            found.setdefault(name, []).append(value.decode("latin-1"))
+            found[name] = found[name] + b", " + value if name in found else value
+    return Asked(
+        method.encode(), found.get(b"accept-encoding"), found.get(b"if-none-match"), found.get(b"if-modified-since")
+    )
 
-    def lines(name: bytes) -> str | None:
-        return ", ".join(found[name]) if name in found else None
 
-    return Asked(method, lines(b"accept-encoding"), lines(b"if-none-match"), lines(b"if-modified-since"))
+def visitor_of(scope: Scope) -> Visitor:
+    """Find who asks, as far as the server knows."""
+    agents = [value for name, value in scope["headers"] if name == b"user-agent"]
+    client = scope.get("client") or ("", 0)
+    return Visitor(client_key(client[0]), agents[0] if agents else b"", scope.get("scheme") == "https")
+
+
+def asks_more(scope: Scope) -> bool:
+    """Whether a request wants a delta (RFC 3229), history, or what only a key opens: nothing for the short ways."""
+    return asks_history(scope.get("query_string", b"")) or any(
+        name in {b"a-im", b"authorization"} for name, _ in scope["headers"]
+    )
+
+
+def is_plain(scope: Scope) -> bool:
+    """Whether the request is of the common kind that the short ways answer."""
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    query: bytes = scope["query_string"]
+    return (
+        len(headers) <= MOST_HEADERS
+        and all(len(value) <= LONGEST_HEADER for _, value in headers)
+        and len(scope["raw_path"]) + len(query) <= LONGEST_TARGET
+        and not (query and b"%00" in query)
+        and not asks_more(scope)
+    )
 
 
 class FeedApp:
-    """An ASGI app for one route. A hit in memory is answered without waiting for anything."""
+    """An ASGI app for one route."""
 
-    def __init__(self, documents: Documents, clock: Callable[[], datetime], on_served: OnServed | None) -> None:
-        self._documents = documents
-        self._clock = clock
-        self._on_served = on_served
+    def __init__(self, answers: Answers, special: Sequence[Special] = ()) -> None:
+        self._answers = answers
+        self._special = special
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        target = parse(scope["path"])
+        response = await self._respond(target, scope, receive, send)
+        if response is not None:
+            if _is_json(target):
+                _open(response)
+            await response(scope, receive, send)
+
+    async def _respond(self, target: Target | None, scope: Scope, receive: Receive, send: Send) -> Response | None:
+        """Answer a document; return any other answer."""
         method: str = scope["method"]
-        if method not in ALLOWED:
-            await _NOT_ALLOWED.response()(scope, receive, send)
-            return
-        name, extension = scope["path_params"]["name"], scope["path_params"]["extension"]
-        document: Found = None
-        if extension in FORMATS:
-            document = self._documents.cached(name, extension)
-            if document is None:
-                try:
-                    document = await self._documents.get(name, extension)
-                except StoreUnavailable as error:
-                    await _unavailable(error).response()(scope, receive, send)
-                    return
-        if not isinstance(document, Document):
-            await _absent(document, extension).response()(scope, receive, send)
-            return
-        asked = asked_of(method, scope["headers"])
-        answer = decide(asked, document, self._clock(), self._documents.site.max_age_s)
-        if self._on_served is not None:
-            self._on_served(extension, answer.status, len(answer.body))
-        await _send(answer, send)
+        if method == "OPTIONS":
+            return Response(status_code=204, headers=_PREFLIGHT if _is_json(target) else {"Allow": ALLOWED})
+        if method not in {"GET", "HEAD"}:
+            detail = "A feed can only be read."
+            return Problem(405, "method_not_allowed", detail, headers={"Allow": ALLOWED}).response()
+        try:
+            found = None if target is None else await self._answers.documents.get(*target)
+        except StoreUnavailable as error:
+            return _unavailable(error)
+        private = isinstance(found, Document) and found.policy.kind == "private"
+        if target is not None and (private or asks_more(scope)):
+            for answers in self._special:
+                if await answers(target, found, scope, receive, send):
+                    return None
+        if private or not isinstance(found, Document):
+            return self._absent(None if private else found, target, scope)
+        reply = self._answers.answer(found, asked_of(method, scope["headers"]), visitor_of(scope))
+        await send_reply(reply, send)
+        return None
+
+    def _absent(self, found: Found, target: Target | None, scope: Scope) -> Response:
+        """RFC 9110 §15.4.9, §15.5.11: moved and ended are said for good, but caches ask again within the hour."""
+        if isinstance(found, Moved) and target is not None:
+            page = f"/{target.page}" if target.page else ""
+            to = f"{self._answers.documents.site.base_url}/feeds/{quote(found.to + page)}.{target.format}"
+            if query := scope.get("query_string", b""):
+                to += "?" + quote(query, safe="%&=+;,/:@!$'()*~-._?")
+            problem = Problem(308, "moved", f"This feed is read at {to} now.", headers=_cached(_MOVED_S, Location=to))
+        elif isinstance(found, Ended):
+            if target is not None and target.format == "json":
+                return _expired(target)
+            problem = Problem(410, "gone", f"This feed ended on {found.at:%Y-%m-%d}.", headers=_cached(_ENDED_S))
+        else:
+            problem = Problem(404, "not_found", "There is no such feed.", headers=_cached(_UNKNOWN_S))
+        return problem.response()
 
 
-async def _send(answer: Answer, send: Send) -> None:
-    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-    await send({"type": "http.response.body", "body": answer.body})
+class Shortcut:
+    """ASGI middleware around the app: a document in memory needs no routing. All else is the app's."""
+
+    def __init__(self, app: ASGIApp, answers: Answers) -> None:
+        self._app = app
+        self._answers = answers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what stands ready."""
+        if scope["type"] == "http" and scope["method"] in {"GET", "HEAD"} and scope["raw_path"].startswith(PREFIX):
+            document = self._answers.find(scope["raw_path"])
+            if document is not None and is_plain(scope):
+                asked = asked_of(scope["method"], scope["headers"])
+                await send_reply(self._answers.answer(document, asked, visitor_of(scope)), send)
+                return
+        await self._app(scope, receive, send)
 
 
-def _absent(found: Moved | Ended | None, extension: str) -> Problem:
-    """RFC 9110 §15.4.9, §15.5.11: moved and ended are said for good."""
-    if isinstance(found, Moved):
-        to = f"/feeds/{quote(found.to)}.{extension}"
-        return Problem(308, "moved", f"This feed is read at {to} now.", headers={"Location": to})
-    if isinstance(found, Ended):
-        return Problem(410, "gone", f"This feed ended on {found.at:%Y-%m-%d}.")
-    return _UNKNOWN
+async def send_reply(reply: Reply, send: Send) -> None:
+    """Send an answer."""
+    await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+    await send({"type": "http.response.body", "body": reply.body})
 
 
-def _unavailable(error: StoreUnavailable) -> Problem:
+def _is_json(target: Target | None) -> bool:
+    return target is not None and "json" in FORMATS[target.format].media_type
+
+
+def _open(response: Response) -> None:
+    """Let scripts of other sites read it (Fetch standard, CORS)."""
+    headers = MutableHeaders(raw=response.raw_headers)
+    for name, value in CORS:
+        headers.setdefault(name.decode(), value.decode())
+
+
+def _cached(age_s: int, **more: str) -> dict[str, str]:
+    return {"Cache-Control": f"public, max-age={age_s}", **more}
+
+
+def _expired(target: Target) -> Response:
+    """JSON Feed 1.1, `expired`: the feed is over, said in its own format too."""
+    version = "https://jsonfeed.org/version/1.1"
+    body = {"version": version, "title": target.address, "expired": True, "items": []}
+    return JSONResponse(body, 410, headers=_cached(_ENDED_S), media_type="application/feed+json")
+
+
+def _unavailable(error: StoreUnavailable) -> Response:
     wait_s = max(1, round(error.retry_after_s))
-    return Problem(503, "unavailable", "The feed cannot be read now; try again.", headers={"Retry-After": str(wait_s)})
+    detail = "The feed cannot be read now; try again."
+    return Problem(503, "unavailable", detail, headers={"Retry-After": str(wait_s)}).response()
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)  # noqa: TID251 - a shell
-
-
-def feed_routes(
-    documents: Documents, *, clock: Callable[[], datetime] = _utc_now, on_served: OnServed | None = None
-) -> APIRouter:
-    """Make the routes of the feeds. `clock` returns aware UTC."""
+def feed_routes(answers: Answers, special: Sequence[Special] = ()) -> APIRouter:
+    """Make the routes of the feeds."""
     router = APIRouter()
-    app = FeedApp(documents, clock, on_served)
-    router.add_route(PATH, app, include_in_schema=False)  # pyright: ignore[reportArgumentType]  # an ASGI app is an endpoint too
+    router.add_route(PATH, FeedApp(answers, special), include_in_schema=False)  # pyright: ignore[reportArgumentType]  # an ASGI app is an endpoint too
     return router
