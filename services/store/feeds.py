@@ -1,5 +1,6 @@
 """What the syndicate stage loads, and what readers' documents are made of."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -76,6 +77,7 @@ _EVER = Statement(
     .where(membership.c.article_id.in_(listed("ids")))
     .order_by(membership.c.feed)
 )
+_IRI = re.compile(r"(?:tag:|urn:[A-Za-z0-9][A-Za-z0-9-]{1,31}:)(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+")
 _NAMESPACE = Statement(select(meta.c.value).where(meta.c.name == "namespace"))
 FEEDS = (
     select(
@@ -305,9 +307,7 @@ def _view(row: Row[Any], ever: tuple[str, ...], namespace: UUID) -> View:
 
 def minted(article_id: str, namespace: UUID) -> str:
     """Make an entry's IRI: the article's own id where that is one for good, else a name-based UUID."""
-    if article_id.startswith(("urn:", "tag:")) and article_id.isascii() and " " not in article_id:
-        return article_id
-    return f"urn:uuid:{uuid5(namespace, article_id)}"
+    return article_id if _IRI.fullmatch(article_id) else f"urn:uuid:{uuid5(namespace, article_id)}"
 
 
 def _thin(row: Row[Any]) -> ThinEvent:
