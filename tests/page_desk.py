@@ -73,3 +73,71 @@ def front_page() -> list[dict[str, Any]]:
         }
         for at, told in enumerate(stories())
     ]
+
+
+def rich_story() -> dict[str, Any]:
+    """A story with everything that a page can show."""
+    return {
+        "id": "rich",
+        "title": "Harbour bridge reopens to the sound of brass bands after nine months of silence",
+        "language": "en",
+        "url": "https://news.example/2026/harbour-bridge",
+        "summary": "The last of the new cables was tightened on Tuesday; the first tram crossed at dawn.",
+        "sections": ["World", "Transport"],
+        "tags": ["harbour", "bridges"],
+        "authors": [{"name": "Nell Astley", "url": "https://news.example/people/nell"}, {"name": "Tomas Reyne"}],
+        "source": {"name": "Harbour Wire", "url": "https://wire.example"},
+        "correction_note": "An earlier version gave the length of the bridge as 410 metres. It is 401.",
+        "images": [
+            {
+                "url": "https://pictures.example/bridge.jpg",
+                "width": 1200,
+                "height": 675,
+                "alt": "A long white bridge at dawn",
+                "credit": "J. Lindqvist / Harbour Wire",
+            }
+        ],
+        "enclosures": [{"url": "https://sound.example/report.mp3", "type": "audio/mpeg", "duration": 190}],
+        "rights": "© Harbour Wire. Free to republish with attribution.",
+        "content_html": (
+            "<p>Shortly after five in the morning the barriers rose, and a tram that had waited nine months to cross the "
+            "harbour did so in four minutes, to applause from both banks.</p>"
+            '<p>Ferries took about half of the passengers; <a href="https://news.example/b">the rest walked</a>.</p>'
+            "<h1>What was mended</h1><p>Engineers replaced forty-two of the ninety-six cables.</p>"
+            '<figure><img src="https://pictures.example/cable.jpg"><figcaption>A new cable</figcaption></figure>'
+            "<blockquote><p>You can hear which one is tired.</p></blockquote><ul><li>42 cables</li><li>1 bearing</li></ul>"
+            "<table><tr><th>Month</th><th>Ferries a day</th><th>Passengers</th></tr>"
+            "<tr><td>March</td><td>64</td><td>14,200</td></tr></table>"
+            '<iframe src="https://www.youtube.com/embed/abc"></iframe>'
+            '<video src="https://film.example/tram.mp4" poster="https://pictures.example/tram.jpg"></video>'
+            f"<pre>{'a line that fits on no telephone, ' * 9}</pre><p>{'Donaudampfschifffahrt' * 20}</p>"
+        ),
+    }
+
+
+def hostile_story() -> dict[str, Any]:
+    """A story that tries to break out of its page by every field."""
+    return {
+        "id": f"hostile {HOSTILE}",
+        "title": f"Title {HOSTILE}",
+        "url": "https://news.example/?q=\"><script>hacked=1</script>",
+        "language": "en",
+        "summary": f"Summary {HOSTILE}",
+        "sections": [f"Section {HOSTILE}"],
+        "tags": [f"Tag {HOSTILE}"],
+        "authors": [{"name": f"Author {HOSTILE}", "url": "https://people.example/\"onmouseover=\"hacked=1"}],
+        "source": {"name": f"Source {HOSTILE}", "url": "https://people.example/\"onmouseover=\"hacked=1"},
+        "correction_note": f"Note {HOSTILE}",
+        "images": [
+            {"url": 'https://pictures.example/"onerror="hacked=1', "alt": f"Alt {HOSTILE}", "credit": f"Credit {HOSTILE}"},
+        ],
+        "enclosures": [{"url": 'https://sound.example/"onerror="hacked=1', "type": "audio/mpeg"}],
+        "rights": f"Rights {HOSTILE}",
+        "content_html": (
+            f"<p>{HOSTILE}</p><script>window.hacked=1</script><p onclick=hacked=1 style=color:red>styled</p>"
+            '<svg onload=hacked=1></svg><a href="javascript:hacked=1">link</a><iframe src="https://evil.example"></iframe>'
+            '<form action="https://evil.example"><input name=q></form><base href="https://evil.example/">'
+            '<meta http-equiv=refresh content="0;url=https://evil.example"><link rel=stylesheet href="https://evil.example">'
+            '<p title="</p><img src=x onerror=hacked=1>">quoted</p>'
+        ),
+    }

@@ -7,8 +7,8 @@ from urllib.parse import quote
 from services.syndicate.formats import FORMATS
 
 _WORDS = {
-    "atom": ("Atom", "For news readers. The most exact of the three."),
-    "rss": ("RSS 2.0", "For news readers and podcast apps, old and new."),
+    "atom": ("Atom", "For news readers."),
+    "rss": ("RSS", "For news readers and podcast apps."),
     "json": ("JSON Feed", "For news readers and programs."),
     "ninjs": ("ninjs", "For newsrooms: the IPTC’s JSON."),
     "newsml": ("NewsML-G2", "For newsrooms: the IPTC’s XML."),

@@ -6,14 +6,13 @@
   const copied = async (field) => {
     if (navigator.clipboard) {
       try {
-        await navigator.clipboard.writeText(field.value);
+        await navigator.clipboard.writeText(field.textContent);
         return true;
       } catch {
         // Not allowed here: the older way may be.
       }
     }
-    field.focus();
-    field.select();
+    getSelection().selectAllChildren(field);
     return document.execCommand("copy");
   };
 
@@ -40,7 +39,6 @@
         button.classList.remove("done");
       }, 2500);
     });
-    field.addEventListener("focus", () => field.select());
   }
 
   // Times as the reader counts them; the element keeps the exact instant, its title the reader's own clock.
