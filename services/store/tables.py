@@ -222,9 +222,11 @@ membership = _table(  # rows are never deleted: what a feed ever carried, correc
     _must("first_seen", Moment),
     _must("moved_at", Moment),
     Column("left_at", Moment),
-    Column("why", Words),  # it left; or "gone": a stub or tombstone stands in its place
+    Column("why", Words),
     Column("version", Whole),  # the feed's, when it moved last: counts in the order of commits
     Column("sealed", Whole),  # the archive page that holds it as it is now; None: the subscription document does
+    Column("filtered", Small),  # 1: the feed's filter took it out; it is told there only that it is gone
+    Column("gone_at", Moment),  # since when a stub or tombstone stands in its place
     sqlite_with_rowid=False,
 )
 Index("ix_membership_article", membership.c.article_id)
@@ -246,11 +248,11 @@ Index(
     sqlite_where=_unsealed,
     postgresql_where=_unsealed,
 )
-_stubs = text("left_at IS NULL AND why IS NOT NULL")
+_stubs = text("left_at IS NULL AND gone_at IS NOT NULL")
 Index(
     "ix_membership_gone",
     membership.c.feed,
-    membership.c.moved_at,
+    membership.c.gone_at,
     sqlite_where=_stubs,
     postgresql_where=_stubs,
 )

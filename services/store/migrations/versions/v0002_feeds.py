@@ -18,7 +18,7 @@ depends_on = None
 WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _CARRIED = sa.text("left_at IS NULL")
 _UNSEALED = sa.text("left_at IS NULL AND sealed IS NULL")
-_STUBS = sa.text("left_at IS NULL AND why IS NOT NULL")
+_STUBS = sa.text("left_at IS NULL AND gone_at IS NOT NULL")
 _SHOWN = sa.text("data IS NOT NULL AND gone_at IS NULL")
 
 
@@ -175,16 +175,18 @@ def _memberships() -> None:
     """Give what moved in a feed the feed's own version as its number: the order in which it was committed."""
     op.add_column("membership", sa.Column("version", WHOLE, nullable=True))
     op.add_column("membership", sa.Column("sealed", WHOLE, nullable=True))
+    op.add_column("membership", sa.Column("filtered", sa.Integer(), nullable=True))
+    op.add_column("membership", sa.Column("gone_at", WHOLE, nullable=True))
     op.add_column("feed", sa.Column("created_at", WHOLE, nullable=True))
     first = "SELECT min(membership.first_seen) FROM membership WHERE membership.feed = feed.name"
     op.execute(sa.text(f"UPDATE feed SET created_at = ({first})"))  # noqa: S608 - no input
     op.execute(
         sa.text("UPDATE membership SET version = (SELECT feed.version FROM feed WHERE feed.name = membership.feed)")
     )
-    gone = "SELECT entry.article_id FROM entry WHERE entry.gone_at IS NOT NULL"
-    op.execute(sa.text(f"UPDATE membership SET why = 'gone' WHERE left_at IS NULL AND article_id IN ({gone})"))  # noqa: S608 - no input
+    gone = "SELECT entry.gone_at FROM entry WHERE entry.article_id = membership.article_id"
+    op.execute(sa.text(f"UPDATE membership SET gone_at = ({gone}) WHERE left_at IS NULL"))  # noqa: S608 - no input
     op.create_index(
-        "ix_membership_gone", "membership", ["feed", "moved_at"], sqlite_where=_STUBS, postgresql_where=_STUBS
+        "ix_membership_gone", "membership", ["feed", "gone_at"], sqlite_where=_STUBS, postgresql_where=_STUBS
     )
     op.create_index(
         "ix_membership_moved",
