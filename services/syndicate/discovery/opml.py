@@ -9,13 +9,13 @@ from datetime import datetime
 from itertools import groupby
 from urllib.parse import quote
 
-from schemas.jobs import FeedKind
 from schemas.records import FeedRow
+from services.syndicate.formats.head import SEVERAL_LANGUAGES
 from services.syndicate.formats.text import line, quoted, rfc822, xml_text
 from services.syndicate.naming import feed_description, feed_title
 
 MEDIA_TYPE = "text/x-opml; charset=utf-8"
-_KINDS: dict[FeedKind, str] = {
+_KINDS = {
     "all": "Everything",
     "section": "Sections",
     "saved": "Selections",
@@ -64,10 +64,10 @@ def _outline(row: FeedRow, base_url: str, newsroom: str) -> str:
         "xmlUrl": f"{page}.rss",
         "htmlUrl": page,
         "description": line(feed_description(row, newsroom)) or title,
-        "language": row.lang,
+        "language": row.lang or SEVERAL_LANGUAGES,
         "version": "RSS",
     }
-    return f"<outline{''.join(_attribute(name, value) for name, value in said.items() if value)}/>\n"
+    return f"<outline{''.join(_attribute(name, value) for name, value in said.items())}/>\n"
 
 
 def _attribute(name: str, value: str) -> str:
