@@ -110,6 +110,7 @@ _FRAMES = re.compile(
     r"bandcamp\.com/EmbeddedPlayer/|www\.openstreetmap\.org/export/embed|embed\.podcasts\.apple\.com/|"
     r"archive\.org/embed/|rutube\.ru/play/embed/|player\.bilibili\.com/player)"
 )
+_URL = re.compile(r"(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=|-]|%[0-9A-Fa-f]{2})*")
 _FRAME = re.compile(r'(<iframe(?>[^>"]|"[^"]*+")*+>).*?</iframe>', re.DOTALL)
 
 
@@ -172,15 +173,20 @@ def _cleaner() -> nh3.Cleaner:
 def _judged(tag: str, name: str, value: str) -> str | None:
     if name == "srcset":
         return srcset(value)
-    if name == "poster":
+    if name in {"poster", "cite"}:
         return absolute(value)
     if name == "src":
         if tag == "iframe" and _FRAMES.match(value) is None:
             return None
-        return value if value[:4].lower() == "http" else None
-    if name == "cite":
-        return absolute(value)
+        return _ascii(value) if value[:4].lower() == "http" else None
+    if name == "href" and value[:4].lower() == "http":
+        return _ascii(value)
     return value
+
+
+def _ascii(value: str) -> str | None:
+    """Leave an address that is ASCII as it stands; html_prepass, which sees to it, may be off (RFC 3987 §3.1)."""
+    return value if _URL.fullmatch(value) else absolute(value)
 
 
 def _text(blocks: tuple[Block, ...]) -> str:
