@@ -59,6 +59,10 @@ async def start_stages(stack: AsyncExitStack, running: Running) -> None:
         )
     if "deliver" in running.stages:
         handlers["deliver"] = await _deliver(stack, running)
+    if "syndicate" in running.stages:
+        from services.cli.static import start_publishing
+
+        await start_publishing(running)
     for stage, handler in handlers.items():
         running.bus.subscribe(
             READS[stage], stage, running.metrics.watch(stage, handler, lambda batch: len(batch.entries))
@@ -78,7 +82,7 @@ async def _deliver(stack: AsyncExitStack, running: Running) -> Callable[[Batch],
         store.deliveries,
         store.endpoints,
         (await sending(stack, running)).sender,
-        owner=_owner(running),
+        owner=owner_of(running),
         clock=clock,
         random=lambda: random.uniform(0, 0.2),  # noqa: S311 - jitter
         options=Options(
@@ -103,7 +107,7 @@ async def _deliver(stack: AsyncExitStack, running: Running) -> Callable[[Batch],
     )
 
 
-def _owner(running: Running) -> str:
+def owner_of(running: Running) -> str:
     """Name this process in leases. On SQLite there is one at a time: it takes its predecessor's leases over at once."""
     if running.settings.database_url is None:
         return "up"

@@ -67,6 +67,7 @@ class Running:
     wake_drain: Callable[[Collection[str]], None] | None = None
     first_key: str | None = None
     notices: list[str] = field(default_factory=list)
+    notes: dict[str, Callable[[], str]] = field(default_factory=dict)  # what readiness tells, and does not judge
     tasks: list[asyncio.Task[Any]] = field(default_factory=list)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -160,6 +161,7 @@ async def assembled(settings: Settings, stages: frozenset[str], data: DataDir) -
                 probe_store=store.probe,
                 pool_alive=(lambda: pool.alive) if pool else None,
                 tasks=lambda: running.tasks,
+                notes=lambda: {name: note() for name, note in running.notes.items()},
                 runs_stages=bool(stages - {"http", "observe"}),
             ),
         )  # fmt: skip
@@ -213,10 +215,10 @@ def _pool(
     if not stages & {"enrich", "syndicate"}:
         return None, None
     from services.enrich import chunk
-    from services.syndicate.render import render
+    from services.syndicate.prepare import prepare
 
     workers = settings.enrich_workers or max(2, os.cpu_count() or 2)
-    pool = Pool(workers, prepare=(chunk.prepare, partial(render, [])))  # rendering nothing loads all it needs
+    pool = Pool(workers, prepare=(chunk.prepare, partial(prepare, [])))  # preparing nothing loads all it needs
     stack.push_async_callback(asyncio.to_thread, pool.stop)
     return pool, asyncio.create_task(asyncio.to_thread(pool.start))
 

@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from services.observe.readiness import Subscription, Vitals, readiness
@@ -18,7 +18,8 @@ class Health:
     """Looks at the parts of this process.
 
     `probe_store` raises when nothing can be written; `pool_alive` tells of the process pool; `tasks` are
-    background tasks that must not end. None: this process has no such part.
+    background tasks that must not end. None: this process has no such part. `notes` tell what is wrong beside
+    all that ("": nothing): it is shown, and does not make the process unready.
     """
 
     def __init__(
@@ -29,18 +30,21 @@ class Health:
         probe_store: Callable[[], Awaitable[object]] | None = None,
         pool_alive: Callable[[], bool] | None = None,
         tasks: Callable[[], Iterable[asyncio.Task[Any]]] = tuple,
+        notes: Callable[[], Mapping[str, str]] = dict,
         runs_stages: bool = True,
         answer_s: float = ANSWER_S,
     ) -> None:
         self._sampler, self._bus, self._probe_store = sampler, bus, probe_store
         self._pool_alive, self._tasks, self._runs_stages = pool_alive, tasks, runs_stages
-        self._answer_s = answer_s
+        self._answer_s, self._notes = answer_s, notes
 
     async def readyz(self) -> tuple[bool, dict[str, Any]]:
         """Tell whether work may be sent here, and under `checks` each one's word: "ok", or what is wrong."""
         checks = readiness(await self._vitals())
         ready = not any(check.fault for check in checks)
-        return ready, {"ready": ready, "checks": {check.name: check.fault or "ok" for check in checks}}
+        told = {check.name: check.fault or "ok" for check in checks}
+        told |= {name: note or "ok" for name, note in self._notes().items()}
+        return ready, {"ready": ready, "checks": told}
 
     async def _vitals(self) -> Vitals:
         store_fault = await self._store_fault()
