@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
@@ -23,12 +23,17 @@ async def start_http(stack: AsyncExitStack, running: Running, sock: socket.socke
     """Make the app and its documents, and serve them."""
     from services.cli.http_server import serving
     from services.http.app import create_app
+    from services.http.background import Background
     from services.http.clients import Proxies
     from services.http.deps import Deps
     from services.http.discovery import discovery_routes
     from services.http.feeds import Answers, Limits, feed_routes
+    from services.http.private import Gate, PrivateFeeds, private_routes
+    from services.http.stream import Hub, Shortcut, StreamApp, stream_routes
 
-    documents = await _documents(running)
+    hub = Hub(running.store.changes)
+    running.keep(hub.run(), "stream")
+    documents = await _documents(running, hub.wake)
     stack.push_async_callback(documents.close)
     running.keep(documents.run(), "documents")
     policy = (await sending(stack, running)).policy
@@ -42,6 +47,17 @@ async def start_http(stack: AsyncExitStack, running: Running, sock: socket.socke
         on_served=running.metrics.feed_served,
     )
     stack.push_async_callback(answers.close)
+    background, tokens = Background(), running.store.feed_tokens
+    stack.push_async_callback(background.finish)
+    gate = Gate(
+        tokens,
+        clock=clock,
+        monotonic=time.monotonic,
+        principal=lambda header: app.state.access.principal(header),  # noqa: PLW0108 - the app is made later
+        used=lambda token_id: background.run(tokens.touch(token_id, clock())),
+    )
+    private = PrivateFeeds(answers, gate)
+    stream = StreamApp(hub, running.store.feeds)
     app = create_app(
         Deps(
             store=running.store,
@@ -59,10 +75,14 @@ async def start_http(stack: AsyncExitStack, running: Running, sock: socket.socke
             rejected=running.metrics.rejected,
             wake=partial(_wake, running),
             feeds=(
-                feed_routes(answers),
+                feed_routes(answers, (private.under_feeds,)),
+                private_routes(private),
+                stream_routes(stream),
                 discovery_routes(discovery_of(running, documents.site), clock=clock),
                 _pages(running, documents.site),
             ),
+            gate=gate,
+            base_url=running.base_url,
             title=settings.title,
             version=running.version,
             admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
@@ -70,9 +90,10 @@ async def start_http(stack: AsyncExitStack, running: Running, sock: socket.socke
         )
     )
     proxies = Proxies(settings.trusted_proxies if settings.behind_proxy else ())
-    served = serving(app, sock, proxies=proxies, answers=answers, fast=settings.feed_fast_path)
+    served = serving(Shortcut(app, stream), sock, proxies=proxies, answers=answers, fast=settings.feed_fast_path)
     task = await stack.enter_async_context(served)
     running.tasks.append(task)
+    stack.callback(hub.close)  # the server waits for open answers: streams end first
 
 
 def _rates(settings: Settings) -> Any:
@@ -89,13 +110,14 @@ def _rates(settings: Settings) -> Any:
     )
 
 
-async def _documents(running: Running) -> Any:
+async def _documents(running: Running, moved_too: Callable[[], None]) -> Any:
     from services.syndicate.documents import Documents
 
     site = await site_of(running)
     documents = Documents(running.store.feeds, site, cache_bytes=running.settings.feed_cache_mb * 1024 * 1024)
 
     async def moved(batch: Batch) -> None:
+        moved_too()
         for entry in batch.entries:
             event = FeedUpdated.model_validate_json(entry.data or b"{}")
             documents.invalidate(event.feed, event.version)

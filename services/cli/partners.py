@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from services.cli import feed_tokens
 from services.cli.client import connect, segment
 from services.cli.examples import examples
 from services.cli.output import AsJson, Limit, moment, pairs, print_json, say, table
@@ -111,6 +112,7 @@ def register(app: typer.Typer) -> None:
     )
     subscribers.command("add", epilog=examples('wireroom subscribers add "Radio Nord"'))(subscribers_add)
     subscribers.command("ls", epilog=examples("wireroom subscribers ls --json"))(subscribers_ls)
+    subscribers.add_typer(feed_tokens.group(), name="tokens")
     keys = typer.Typer(
         help="Keys: who may publish, read, or administer.", no_args_is_help=True, epilog=examples("wireroom keys ls")
     )

@@ -17,6 +17,7 @@ from services.store import Store
 if TYPE_CHECKING:
     from services.http.access import Access
     from services.http.background import Background
+    from services.http.private.gate import Gate
 
 
 class Publishes(Protocol):
@@ -59,6 +60,8 @@ class Deps:
     rejected: Callable[[str], None] = lambda _cause: None  # one that was refused
     wake: Callable[[], None] = lambda: None  # work may be due at once: the sweeper and the drain look
     feeds: Sequence[APIRouter] = ()
+    gate: "Gate | None" = None  # judges the tokens of private feeds
+    base_url: str = ""  # under which readers reach us
     title: str = "Wireroom"
     version: str = "0"
     admin_key: str | None = field(default=None, repr=False)

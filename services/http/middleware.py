@@ -57,13 +57,18 @@ class Outermost:
                 "request failed",
                 error_id=error_id,
                 method=scope["method"],
-                path=scope["path"][:200],
+                path=_told(scope["path"]),
                 stack=traceback.format_exc(),
             )
             if started:
                 raise  # half an answer is out: the server cuts the connection
             problem = Problem(500, "internal", "This is our fault; the id finds it in the log.", error_id=error_id)
             await problem.response()(scope, receive, guarded)
+
+
+def _told(path: str) -> str:
+    """Shorten a path for the log; the token of a private feed is never in one."""
+    return "/private/…" if path.startswith("/private/") else path[:200]
 
 
 def _add_headers(scope: Scope, message: Message) -> None:

@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 from services.http.deps import Deps
-from services.http.stream import Hub, stream_routes
+from services.http.stream import Hub, StreamApp, stream_routes
 from services.http.stream.hub import event_id
 from services.http.stream.route import Limits
 from services.store.changes import Place
@@ -116,7 +116,7 @@ async def live_on(
 
     def change(deps: Deps) -> Deps:
         hubs.append(Hub(deps.store.changes, poll_s=0.05, beat_s=beat_s, kept=kept))
-        return replace(deps, feeds=(stream_routes(hubs[0], deps.store.feeds, limits),))
+        return replace(deps, feeds=(stream_routes(StreamApp(hubs[0], deps.store.feeds, limits)),))
 
     pool: Executor
     with ThreadPoolExecutor(1) as pool:

@@ -1,11 +1,12 @@
 """The API under /v1. Every route here is closed: it names the scope that opens it."""
 
-from services.http.api import articles, dead, deliveries, feeds, keys, stats, subscribers, webhooks
+from services.http.api import articles, dead, deliveries, feed_tokens, feeds, keys, stats, subscribers, webhooks
 
 ROUTERS = (
     articles.router,
     webhooks.router,
     subscribers.router,
+    feed_tokens.router,
     deliveries.router,
     feeds.router,
     keys.router,

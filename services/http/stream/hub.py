@@ -63,17 +63,35 @@ class Channel:
         self.wants = wants
         self.listeners: set[Listener] = set()
         self._events: deque[Said] = deque(maxlen=kept)
+        self._joined: tuple[int, int, bytes] = (0, 0, b"")  # what was joined last, for all who read at the same pace
         self.end = 0  # events ever added
+        self.moved = False  # and not all who listen were woken
 
     def add(self, event: Said) -> None:
         """Append one; the oldest goes where there is no room."""
         self._events.append(event)
         self.end += 1
+        self.moved = True
 
-    def since(self, offset: int) -> list[Said] | None:
+    @property
+    def place(self) -> Place:
+        """The place of the newest event."""
+        return Place(*self._events[-1][:2])
+
+    def since(self, offset: int) -> bytes | None:
         """Read the events from an offset on. None: some of them are no longer here."""
         first = self.end - len(self._events)
-        return None if offset < first else list(islice(self._events, offset - first, None))
+        if offset < first:
+            return None
+        if self._joined[:2] != (offset, self.end):
+            data = b"".join(event.data for event in islice(self._events, offset - first, None))
+            self._joined = (offset, self.end, data)
+        return self._joined[2]
+
+    def wake(self) -> None:
+        """Wake all who listen."""
+        for listener in self.listeners:
+            listener.woken.set()
 
 
 class Hub:
@@ -144,9 +162,8 @@ class Hub:
                     async for part in self._replay(behind, place, wants):
                         yield part
                 elif events:
-                    offset += len(events)
-                    place = Place(events[-1].version, events[-1].article_id)
-                    yield b"".join(event.data for event in events)
+                    offset, place = channel.end, channel.place
+                    yield events
                 elif listener.beat:
                     yield BEAT
                 listener.beat = False
@@ -173,6 +190,10 @@ class Hub:
             while self._channels and (changes := await self._source.after(LOG, self._place, PART)):
                 for change in changes:
                     self._spread(change)
+                for channel in self._channels.values():
+                    if channel.moved:
+                        channel.moved = False
+                        channel.wake()
 
     def _spread(self, change: Change) -> None:
         self._place = Place(change.version, change.article_id)
@@ -180,14 +201,12 @@ class Hub:
         for channel in self._channels.values():
             if channel.wants(change):
                 channel.add(event)
-                for listener in channel.listeners:
-                    listener.woken.set()
 
     def _beat(self) -> None:
         for channel in self._channels.values():
             for listener in channel.listeners:
                 listener.beat = True
-                listener.woken.set()
+            channel.wake()
 
     async def _replay(self, after: Place, upto: Place, wants: Wants) -> AsyncIterator[bytes]:
         """Read what moved behind `after`, no further than `upto`: what is behind that comes by the log."""

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter
 from starlette.datastructures import Headers, QueryParams
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from schemas.feed import Moved
 from schemas.records import FeedRow
@@ -21,13 +21,19 @@ from services.store.changes import Place
 from services.store.errors import StoreUnavailable
 from services.store.sql import read_cursor
 
+PATH = "/stream"
 RETRY_MS = 2_000
+LONGEST_QUERY = 4_096  # beyond these limits the long way looks closer
+MOST_HEADERS = 64
 _NOT_ALLOWED = Problem(405, "method_not_allowed", "A stream can only be read.", headers={"Allow": "GET, HEAD"})
 _HEADERS = [
     (b"content-type", b"text/event-stream"),  # always UTF-8 (HTML §9.2.5): no charset
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),  # nginx would collect events otherwise
     (b"access-control-allow-origin", b"*"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"sandbox; default-src 'none'"),
 ]
 
 
@@ -56,7 +62,7 @@ class _Asked(NamedTuple):
 class StreamApp:
     """An ASGI app for one route."""
 
-    def __init__(self, hub: Hub, feeds: FindsFeeds, limits: Limits) -> None:
+    def __init__(self, hub: Hub, feeds: FindsFeeds, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
         self._hub = hub
         self._feeds = feeds
         self._limits = limits
@@ -165,9 +171,24 @@ def _place(event_id: str | None) -> Place | None:
         raise Problem(400, "invalid", "Last-Event-ID cannot be read.", errors=[fault]) from error
 
 
-def stream_routes(hub: Hub, feeds: FindsFeeds, limits: Limits = Limits()) -> APIRouter:  # noqa: B008 - frozen
+class Shortcut:
+    """ASGI middleware around the app: thousands of open streams shall not each hold its layers."""
+
+    def __init__(self, app: ASGIApp, stream: ASGIApp) -> None:
+        self._app = app
+        self._stream = stream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer for a stream that is asked for in the common way."""
+        plain = scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "GET"
+        if plain and len(scope["query_string"]) <= LONGEST_QUERY and len(scope["headers"]) <= MOST_HEADERS:
+            await self._stream(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+def stream_routes(app: StreamApp) -> APIRouter:
     """Make the route of the stream."""
     router = APIRouter()
-    app = StreamApp(hub, feeds, limits)
-    router.add_route("/stream", app, include_in_schema=False)  # pyright: ignore[reportArgumentType]  # an ASGI app is an endpoint too
+    router.add_route(PATH, app, include_in_schema=False)  # pyright: ignore[reportArgumentType]  # an ASGI app is an endpoint too
     return router
