@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from schemas.article import Author, Enclosure, Image, Source
-from schemas.feed import Category, Entry, FeedHead
+from schemas.feed import Category, Entry, FeedHead, FeedLink
 
 PUBLISHED = datetime(2026, 11, 3, 8, 15, tzinfo=UTC)
 LATER = PUBLISHED + timedelta(hours=2, microseconds=700)
@@ -69,6 +69,33 @@ ARABIC = Entry(
     correction_note="كان الرقم <خطأ>",
     publisher="Le Fil",
 )
+MIXED = ARABIC.model_copy(
+    update={
+        "id": "urn:uuid:7a0c7f0e-2f0b-5c6e-8a52-444444444444",
+        "title": "NASA تعود إلى القمر",
+        "correction_note": None,
+        "enclosures": (
+            Enclosure(url=f"{BASE}/v.mp4", type="video/mp4"),
+            Enclosure(url=f"{BASE}/a.ogg", type="audio/ogg"),
+        ),
+    }
+)
+HOSTILE = Entry(
+    id="urn:uuid:7a0c7f0e-2f0b-5c6e-8a52-555555555555",
+    article_id="fil-5",
+    revision=9,
+    title="]]> &lt; \x00\x1b<i>\x93tricky\x94</i> \u202eback\u202c \ufffe\U0001f5de",
+    url=f"{BASE}/a?b=%3Cc%3E&d='e'",
+    summary="One\r\ntwo </p> &nbsp; \x85 three",
+    content_html="<p>a &amp;lt; b ]]&gt; \x00\x92 <code>&lt;![CDATA[x]]&gt;</code></p>\r\n",
+    lang="en-GB",
+    authors=(Author(name='A "quoted" <name> & co.'),),
+    categories=(Category(term="a-b", label='<a> & "b"', scheme=f"{BASE}/feeds/tag"),),
+    published=PUBLISHED,
+    updated=PUBLISHED,
+    rights="\x00© <me>",
+    publisher="Le Fil",
+)
 GONE = {"gone_at": LATER, "images": (), "enclosures": (), "content_html": "", "summary": ""}
 
 CASES: dict[str, tuple[Entry, ...]] = {
@@ -83,11 +110,50 @@ CASES: dict[str, tuple[Entry, ...]] = {
             title="Flash",
             published=PUBLISHED,
             updated=PUBLISHED,
+            publisher="Le Fil",
         ),
     ),
     "picture_only": (STORY.model_copy(update={"enclosures": (), "source": None, "authors": ()}),),
     "withdrawn": (STORY.model_copy(update={"state": "withdrawn", "reason": "The figures were wrong.", **GONE}),),
     "withdrawn_right_to_left": (ARABIC.model_copy(update={"state": "withdrawn", **GONE}),),
     "takedown": (STORY.model_copy(update={"state": "takedown", "reason": "Court order.", **GONE}),),
+    "directions_mix": (MIXED,),
+    "hostile_text": (HOSTILE,),
     "expired_beside_a_story": (ARABIC.model_copy(update={"state": "expired", **GONE}), STORY),
 }
+
+
+def heads(extension: str) -> dict[str, FeedHead]:
+    """Documents whose heads say more; `extension` is the format's."""
+    at = f"{BASE}/feeds/section/actualites"
+    archive = f"{at}/archive/1"
+    return {
+        "archive": head(
+            extension,
+            self_url=f"{archive}/26-50.{extension}",
+            archive=True,
+            links=(
+                FeedLink("prev-archive", f"{archive}/1-25.{extension}"),
+                FeedLink("next-archive", f"{archive}/51-75.{extension}"),
+                FeedLink("current", f"{at}.{extension}"),
+            ),
+        ),
+        "page_of_a_search": head(
+            extension,
+            self_url=f"{at}/page/x.{extension}",
+            links=(
+                FeedLink("first", f"{at}.{extension}"),
+                FeedLink("previous", f"{at}/page/w.{extension}"),
+                FeedLink("next", f"{at}/page/y.{extension}"),
+            ),
+        ),
+        "complete_and_over": head(extension, complete=True, expired=True),
+        "right_to_left": head(extension, lang="ar", title="الأخبار & <المزيد>", description="آخر الأخبار"),
+        "hubs_and_a_picture": head(
+            extension,
+            hub_urls=("https://hub.example/?a=1&b=2", "https://other-hub.example/"),
+            icon_url=f"{BASE}/icon.png",
+            rights="© Le Fil",
+            ttl_minutes=90,
+        ),
+    }

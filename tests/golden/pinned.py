@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from services.syndicate.formats import FORMATS
-from tests.golden.entries import CASES, LATER, PUBLISHED, head
+from tests.golden.entries import CASES, PUBLISHED, head, heads
 from tests.golden.faults_of_feedgen import written
 
 HERE = Path(__file__).parent
@@ -13,10 +13,16 @@ def documents() -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     for case, entries in CASES.items():
         for name, form in FORMATS.items():
-            above = head(name, LATER if entries else PUBLISHED)
+            above = head(name, max((entry.gone_at or entry.updated for entry in entries), default=PUBLISHED))
             for variant, rendered in form.renders().items():
                 made = [fragment for entry in entries if (fragment := rendered(entry)) is not None]
                 files[f"{case}{variant.removeprefix(name)}.{name}"] = form.document(above, made)
+    for name, form in FORMATS.items():
+        for said, above in heads(name).items():
+            files[f"head_{said}.{name}"] = form.document(above, [])
+        if form.single is not None:
+            made = (form.entry(entry) for entry in CASES["story"])
+            files.update({f"story-alone.{name}": form.single(fragment) for fragment in made if fragment})
     return files
 
 

@@ -21,7 +21,7 @@ from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]  # compile
 
 from schemas.article import Author, Enclosure
 from schemas.feed import Category
-from services.syndicate.formats.markup import ATOM_NAMESPACES, RSS_NAMESPACES
+from services.syndicate.formats.markup import ATOM_NAMESPACES, RSS_NAMESPACES, by_number
 from services.syndicate.formats.text import line, rfc822, xml_text
 
 _NAMESPACES = {**RSS_NAMESPACES, **ATOM_NAMESPACES, "xml": "http://www.w3.org/XML/1998/namespace"}
@@ -164,15 +164,15 @@ def _alone(made: Any, namespaces: Mapping[str, str]) -> bytes:
 
 
 def rss_fragment(item: Item) -> bytes:
-    """One `<item>`. Raises ValueError when it cannot be made well-formed: a retry does not help."""
+    """One `<item>`. Raises ValueError when it cannot be made well-formed: a retry does not help.
+
+    RSS Profile, character data: plain text refers to & and < by number, which readers that take it for HTML leave
+    alone. What stands before the description and from the guid on is plain; markup is escaped, so neither can be quoted.
+    """
     made = _alone(rss_entry(item).rss_entry(), RSS_NAMESPACES)
-    opening = b"<item><title>"
-    if not made.startswith(opening):
-        return made
-    # RSS Profile, character data: a plain title's & and < as hexadecimal references, which readers
-    # that take titles for HTML leave alone.
-    title, end, rest = made[len(opening) :].partition(b"</title>")
-    return opening + title.replace(b"&amp;", b"&#x26;").replace(b"&lt;", b"&#x3C;") + end + rest
+    title, end, rest = made.partition(b"</title>")
+    html, guid, plain = rest.partition(b"<guid ")
+    return b"".join((by_number(title), end, html, guid, by_number(plain)))
 
 
 def atom_fragment(item: Item) -> bytes:

@@ -26,6 +26,11 @@ def declared(namespaces: Mapping[str, str]) -> str:
     return "".join(f' xmlns:{prefix}="{uri}"' for prefix, uri in namespaces.items())
 
 
+def by_number(markup: bytes) -> bytes:
+    """Refer to & and < by number, as RSS does in plain text (RSS Profile, character data)."""
+    return markup.replace(b"&amp;", b"&#x26;").replace(b"&lt;", b"&#x3C;")
+
+
 def element(name: str, text: str | None) -> str:
     """Write an element with text; nothing for no text."""
     return f"<{name}>{markup(text)}</{name}>" if text else ""

@@ -18,7 +18,7 @@ from services.syndicate.formats.content import (
 )
 from services.syndicate.formats.feedgen_adapter import Element, Item, rss_fragment
 from services.syndicate.formats.head import SEVERAL_LANGUAGES, history
-from services.syndicate.formats.markup import DECLARATION, RSS_NAMESPACES, declared, element, empty, joined
+from services.syndicate.formats.markup import DECLARATION, RSS_NAMESPACES, by_number, declared, element, empty
 from services.syndicate.formats.media import media
 from services.syndicate.formats.text import as_html, line, rfc822
 
@@ -84,7 +84,7 @@ def _document(feed: FeedHead, fragments: Sequence[bytes]) -> bytes:
         f"<generator>Wireroom</generator><docs>https://www.rssboard.org/rss-specification</docs>"
         f"<ttl>{feed.ttl_minutes}</ttl>{_pace(feed.ttl_minutes)}{image}{history(feed)}"
     )
-    return joined(head, fragments, b"</channel></rss>")
+    return b"".join((by_number(head.encode()), *fragments, b"</channel></rss>"))
 
 
 def _links(feed: FeedHead) -> str:
