@@ -67,7 +67,9 @@ async def serving(
     config = uvicorn.Config(
         Forwarded(inner, proxies) if proxies else inner,
         http=type(
-            "Protocol", (FastProtocol,), {"head_s": head_s, "proxies": proxies, "answers": answers if fast else None}
+            "Protocol",
+            (FastProtocol,),
+            {"head_s": head_s, "proxies": proxies, "answers": answers if fast else None, "known": {}},
         ),
         ws="none",
         lifespan="on",

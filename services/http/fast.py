@@ -9,63 +9,97 @@ The plain route (`services.http.feeds.route`) is the reference: both answer thro
 """
 
 import asyncio
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from services.http.clients import Client, Proxies, client_key
-from services.http.feeds.answers import Answers, Reply, Visitor
-from services.http.feeds.decision import Asked
-from services.http.feeds.route import LONGEST_HEADER, LONGEST_TARGET, MOST_HEADERS
-from services.http.feeds.target import PREFIX, asks_history
+from services.http.feeds.answers import Answers, Visitor
+from services.http.feeds.heads import Head, read_head
+from services.http.feeds.target import PREFIX
 from services.http.protocol import PatientProtocol
+from services.syndicate.document import Document
+
+_LONGEST = 1_024  # bytes of a request worth to be known
+_MOST = 4_096  # of them
 
 _CLOSE = b"connection: close\r\n\r\n"
 _OPEN = b"\r\n"
-# A request with one of these goes the long way: it has a body, wants more than the document, or holds a key.
-_LONG_WAY = frozenset({b"expect", b"content-length", b"transfer-encoding", b"upgrade", b"a-im", b"authorization"})
-_SEVERAL = frozenset(
-    {b"accept-encoding", b"if-none-match", b"if-modified-since", b"x-forwarded-for", b"x-forwarded-proto"}
-)
 _NOBODY = Client("", is_local=False)
 
 
+class Known(NamedTuple):
+    """A request that we answered before: who polls says the same again, to the byte."""
+
+    head: Head
+    keep: bool  # the connection
+
+
 class FastProtocol(PatientProtocol):
-    """Answers feeds at once. `answers` None: nothing, all goes to the app."""
+    """Answers feeds at once. `answers` None: nothing, all goes to the app.
+
+    `known` holds requests that came in one piece and were answered here, by their bytes: the same bytes
+    between two messages are the same request, and need no parser. What is answered is found anew each time.
+    """
 
     answers: Answers | None = None
     proxies = Proxies()
+    known: ClassVar[dict[bytes, Known]] = {}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._answered = False  # the request that is being read
+        self._between = True  # two messages: nothing of the next one was read
+        self._begun = 0  # messages
+        self._answered: Known | None = None  # the request that is being read
         self._idle_since: float | None = None  # loop time; None: a request is under way
         self._client = _NOBODY
+        self._believes = False  # what the peer says of the client
         self._dates: object = None
         self._date = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Note who is there."""
         super().connection_made(transport)
-        if self.client is not None and not self.proxies.trusts(self.client[0]):
-            self._client = client_key(self.client[0])
+        if self.client is not None:
+            self._believes = self.proxies.trusts(self.client[0])
+            self._client = _NOBODY if self._believes else client_key(self.client[0])
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave no timer behind."""
         self._stop_idling()
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        """Answer what is known by its bytes; else read it."""
+        between = self._between
+        if between and len(data) <= _LONGEST and (known := self.known.get(data)) is not None:
+            document = self._ready(known.head.path)
+            if document is not None:
+                if self._head_open or self._deadline is not None:
+                    self._end_head()
+                self._write(document, known)
+                return
+        begun = self._begun
+        super().data_received(data)
+        whole = between and self._between and self._begun - begun == 1
+        if whole and self._answered is not None and len(data) <= _LONGEST:
+            if len(self.known) >= _MOST:
+                self.known.clear()
+            self.known[data] = self._answered
+
     def on_message_begin(self) -> None:
         """Begin a request; what only the app needs is made when it is clear that the app gets it."""
         self._head_open = True
-        self._answered = False
+        self._between = False
+        self._begun += 1
+        self._answered = None
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
 
     def on_headers_complete(self) -> None:
         """Answer, or hand over to the app."""
-        if self.answers is not None and self.url.startswith(PREFIX) and self._answer(self.answers):
+        if self.url.startswith(PREFIX) and self._answer():
             self._end_head()
             return
         url, headers, expects = self.url, self.headers, self.expect_100_continue
@@ -76,79 +110,59 @@ class FastProtocol(PatientProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Pass a body on; a request that was answered here has none."""
-        if not self._answered:
+        if self._answered is None:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """End a request."""
-        if not self._answered:
+        self._between = True
+        if self._answered is None:
             super().on_message_complete()
 
-    def _answer(self, answers: Answers) -> bool:
-        """Answer the request if it is one of ours; False: it is not."""
+    def _ready(self, path: bytes) -> Document | None:
+        """Find a document that can be answered now. None: the app's turn."""
         before: Any = self.cycle
-        if self.flow.write_paused or (before is not None and not before.response_complete):
-            return False  # a slow reader, or an answer before ours: the app waits its turn
+        if self.answers is None or self.flow.write_paused or self.transport.is_closing():
+            return None  # a slow reader: the app waits for it
+        if before is not None and not before.response_complete:
+            return None  # an answer comes before ours
+        return self.answers.find(path)
+
+    def _answer(self) -> bool:
+        """Answer the request if it is one of ours; False: it is not."""
         path, _, query = self.url.partition(b"?")
-        document = answers.find(path)
-        if document is None or len(self.url) > LONGEST_TARGET:
-            return False
-        if query and (asks_history(query) or b"%00" in query):
-            return False
+        document = self._ready(path)
         parser: Any = self.parser
         method = parser.get_method()
-        if (method != b"GET" and method != b"HEAD") or parser.should_upgrade():  # noqa: PLR1714 - no tuple is built
+        if document is None or (method != b"GET" and method != b"HEAD") or parser.should_upgrade():  # noqa: PLR1714 - no tuple is built
             return False
-        found = self._sift()
-        if found is None:
+        head = read_head(method, path, query, self.headers)
+        if head is None:
             return False
-        get = found.get
-        asked = Asked(method, get(b"accept-encoding"), get(b"if-none-match"), get(b"if-modified-since"))
-        visitor = Visitor(self._client, get(b"user-agent", b""), False)  # noqa: FBT003 - positional, for speed
-        if self.proxies:
-            visitor = self._visitor(found)
-        self._write(answers.answer(document, asked, visitor))
+        self._answered = Known(head, parser.should_keep_alive() and parser.get_http_version() != "1.0")
+        self._write(document, self._answered)
         return True
 
-    def _sift(self) -> dict[bytes, bytes] | None:
-        """Read the headers; None: this request goes the long way."""
-        headers = self.headers
-        if len(headers) > MOST_HEADERS:
-            return None
-        found: dict[bytes, bytes] = {}
-        for name, value in headers:
-            if name in _LONG_WAY or len(value) > LONGEST_HEADER:
-                return None
-            if name in found:
-                if name in _SEVERAL:
-                    found[name] += b", " + value
-            else:
-                found[name] = value
-        return found
+    def _visitor(self, head: Head) -> Visitor:
+        """Find who asks, through a proxy or not."""
+        if not self._believes or self.client is None:
+            return Visitor(self._client, head.user_agent)
+        client = self.proxies.client(self.client[0], head.forwarded_for)
+        return Visitor(client_key(client), head.user_agent, self.proxies.is_https(head.forwarded_proto))
 
-    def _visitor(self, found: dict[bytes, bytes]) -> Visitor:
-        """Find who asks through a proxy."""
-        peer = self.client[0] if self.client else ""
-        if not self.proxies.trusts(peer):
-            return Visitor(self._client, found.get(b"user-agent", b""))
-        client = self.proxies.client(peer, found.get(b"x-forwarded-for"))
-        is_https = self.proxies.is_https(found.get(b"x-forwarded-proto"))
-        return Visitor(client_key(client), found.get(b"user-agent", b""), is_https)
-
-    def _write(self, reply: Reply) -> None:
-        state = self.server_state
+    def _write(self, document: Document, known: Known) -> None:
+        head, keep = known
+        assert self.answers is not None, "_ready says so"
+        status, _, lines, body = self.answers.answer(document, head.asked, self._visitor(head))
+        state, transport = self.server_state, self.transport
         if state.default_headers is not self._dates:  # uvicorn makes it anew every second
             self._dates = state.default_headers
             self._date = b"".join(b"%s: %s\r\n" % pair for pair in state.default_headers)
-        parser: Any = self.parser
-        keep = parser.should_keep_alive() and parser.get_http_version() != "1.0"
-        head = b"".join((STATUS_LINE[reply[0]], self._date, reply[2], _OPEN if keep else _CLOSE))
-        transport = self.transport
-        if reply[3]:
-            transport.writelines((head, reply[3]))
+        top = b"".join((STATUS_LINE[status], self._date, lines, _OPEN if keep else _CLOSE))
+        if body:
+            transport.writelines((top, body))
         else:
-            transport.write(head)
-        self._answered = True
+            transport.write(top)
         state.total_requests += 1
         if not keep:
             transport.close()

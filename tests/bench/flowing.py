@@ -6,7 +6,7 @@ import multiprocessing
 import re
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,10 @@ def flowing() -> Iterator[Row]:
 
 
 @asynccontextmanager
-async def service() -> AsyncGenerator[Live]:
+async def service(settings: Mapping[str, str] | None = None) -> AsyncGenerator[Live]:
     """A fresh `up` that is stopped at the end."""
     with tempfile.TemporaryDirectory(prefix="wireroom-bench-", ignore_cleanup_errors=True) as directory:
-        live = Live(Path(directory) / "data", {"WIREROOM_LOG_LEVEL": "warning"})
+        live = Live(Path(directory) / "data", {"WIREROOM_LOG_LEVEL": "warning", **(settings or {})})
         await live.start(within_s=60)
         try:
             yield live

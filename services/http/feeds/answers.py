@@ -88,7 +88,8 @@ class Answers:
         if status == 200:
             if wanted is not None:
                 self.packer.want(document, wanted)
-            if asked.method == b"GET" and not (conditional and is_conditional(asked, now)):
+            conditional = conditional and is_conditional(asked, now)
+            if not conditional and asked.method == b"GET":
                 wait_s = self._limits.wait_s(visitor.client, document.self_url, self._monotonic())
                 if wait_s > 0:
                     reply = too_fast(document, visitor, wait_s)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from services.http.feeds.dates import http_date, parse_http_date
 from services.http.feeds.negotiation import codings
+from services.syndicate.codings import CODINGS
 from services.syndicate.document import Document
 
 Headers = list[tuple[bytes, bytes]]
@@ -53,6 +54,10 @@ class Choice(NamedTuple):
     wanted: str | None = None
 
 
+_SAME = {name: Choice(304, name) for name in CODINGS}
+_WHOLE = {name: Choice(200, name) for name in CODINGS}
+
+
 class Answer(NamedTuple):
     """What goes out. The server adds Date."""
 
@@ -80,14 +85,14 @@ def choose(asked: Asked, document: Document, now: datetime) -> Choice:
     if asked.if_none_match is not None:
         held = matching(asked.if_none_match, document, order)
         if held is not None:
-            return Choice(304, held)
+            return _SAME[held]
     elif asked.if_modified_since is not None:
         since = parse_http_date(asked.if_modified_since.decode("latin-1"), now)
         if since is not None and last_modified(document, now) <= since.timestamp():
-            return Choice(304, _made(document, order))
+            return _SAME[_made(document, order)]
     made = _made(document, order)
     wanted = order[0] if made != order[0] and order[0] not in document.more else None
-    return Choice(200, made, wanted)
+    return _WHOLE[made] if wanted is None else Choice(200, made, wanted)
 
 
 def _made(document: Document, order: tuple[str, ...]) -> str:

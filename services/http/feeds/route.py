@@ -18,6 +18,7 @@ from schemas.feed import Ended, Moved
 from services.http.clients import client_key
 from services.http.feeds.answers import Answers, Reply, Visitor
 from services.http.feeds.decision import CORS, Asked
+from services.http.feeds.heads import read_head
 from services.http.feeds.target import PREFIX, Target, asks_history, parse
 from services.http.problems import Problem
 from services.store.errors import StoreUnavailable
@@ -27,6 +28,7 @@ from services.syndicate.formats import FORMATS
 
 PATH = "/feeds/{name:path}.{extension}"
 ALLOWED = "GET, HEAD, OPTIONS"
+_READING = frozenset({"GET", "HEAD"})
 _MOVED_S, _ENDED_S, _UNKNOWN_S = 3_600, 3_600, 10  # how long caches may keep it
 _PREFLIGHT = {
     "Allow": ALLOWED,
@@ -35,10 +37,6 @@ _PREFLIGHT = {
     "Access-Control-Allow-Headers": "If-None-Match, If-Modified-Since, A-IM, Cache-Control",
     "Access-Control-Max-Age": "86400",
 }
-
-MOST_HEADERS = 64  # beyond these limits the long way looks closer
-LONGEST_HEADER = 8_192
-LONGEST_TARGET = 4_096
 
 Special = Callable[[Target, Found, Scope, Receive, Send], Awaitable[bool]]
 """Answers what asks for more than a public document as it stands: deltas, history, private feeds.
@@ -72,19 +70,6 @@ def asks_more(scope: Scope) -> bool:
     )
 
 
-def is_plain(scope: Scope) -> bool:
-    """Whether the request is of the common kind that the short ways answer."""
-    headers: list[tuple[bytes, bytes]] = scope["headers"]
-    query: bytes = scope["query_string"]
-    return (
-        len(headers) <= MOST_HEADERS
-        and all(len(value) <= LONGEST_HEADER for _, value in headers)
-        and len(scope["raw_path"]) + len(query) <= LONGEST_TARGET
-        and not (query and b"%00" in query)
-        and not asks_more(scope)
-    )
-
-
 class FeedApp:
     """An ASGI app for one route."""
 
@@ -106,7 +91,7 @@ class FeedApp:
         method: str = scope["method"]
         if method == "OPTIONS":
             return Response(status_code=204, headers=_PREFLIGHT if _is_json(target) else {"Allow": ALLOWED})
-        if method not in {"GET", "HEAD"}:
+        if method not in _READING:
             detail = "A feed can only be read."
             return Problem(405, "method_not_allowed", detail, headers={"Allow": ALLOWED}).response()
         try:
@@ -150,11 +135,14 @@ class Shortcut:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what stands ready."""
-        if scope["type"] == "http" and scope["method"] in {"GET", "HEAD"} and scope["raw_path"].startswith(PREFIX):
+        if scope["type"] == "http" and scope["method"] in _READING and scope["raw_path"].startswith(PREFIX):
             document = self._answers.find(scope["raw_path"])
-            if document is not None and is_plain(scope):
-                asked = asked_of(scope["method"], scope["headers"])
-                await send_reply(self._answers.answer(document, asked, visitor_of(scope)), send)
+            headers, query = scope["headers"], scope["query_string"]
+            head = document and read_head(scope["method"].encode(), scope["raw_path"], query, headers)
+            if document is not None and head is not None:
+                client = scope.get("client") or ("", 0)
+                visitor = Visitor(client_key(client[0]), head.user_agent, scope["scheme"] == "https")
+                await send_reply(self._answers.answer(document, head.asked, visitor), send)
                 return
         await self._app(scope, receive, send)
 
