@@ -88,6 +88,23 @@ def test_an_entry_that_cannot_be_rendered_harms_no_neighbour() -> None:
     assert (first, third) == tuple(render([STORY, ARABIC]))
 
 
+def test_an_entry_that_breaks_a_rule_is_not_shown_and_says_which() -> None:
+    crooked = STORY.model_copy(update={"content_html": '<p><img src="/relative.jpg" onerror="x()"></p>'})
+    first, second, third = render([STORY, crooked, ARABIC])
+    assert second.fault is not None
+    assert second.fault.startswith("rule ")
+    assert "rule 8: content:encoded <img src>: '/relative.jpg' is no absolute http(s) address (rss)" in second.fault
+    assert (first, third) == tuple(render([STORY, ARABIC]))
+    assert (first.fault, third.fault) == (None, None)
+
+
+def test_what_takes_a_story_back_goes_out_whatever_rules_it_breaks() -> None:
+    taken = CASES["withdrawn"][0].model_copy(update={"url": "/relative"})
+    made = render([taken])[0]
+    assert made.fault is None
+    assert "atom" in made.fragments
+
+
 def test_a_takedown_shows_nothing_of_the_story() -> None:
     (entry,) = CASES["takedown"]
     for fragment in render([entry])[0].fragments.values():

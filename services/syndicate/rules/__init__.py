@@ -14,8 +14,8 @@ from services.syndicate.rules.fault import NOTHING, Expected, Fault
 
 __all__ = ["CURES", "DIALECTS", "RULES", "Expected", "Fault", "check_document", "check_entry", "check_fragment"]
 
-BYTES = frozenset({1, 2, 3, 5, 6, 10})
-"""Rules that the readers judge while they parse."""
+BYTES = frozenset({1, 2, 3, 5, 6, 7, 8, 9, 10, 32})
+"""Rules that are judged wherever there are bytes or HTML, by the readers of both."""
 
 RULES: Mapping[int, tuple[str, ...]] = {
     rule: tuple(

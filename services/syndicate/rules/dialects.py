@@ -39,6 +39,7 @@ class Dialect(NamedTuple):
 def judge_part(dialect: Dialect, part: Part, place: str = "") -> Iterator[Fault]:
     """Put every rule to one entry."""
     yield from run(dialect.gone if part.kind == "gone" else dialect.entry, part, place)
+    yield from common.bodies(part, place)
 
 
 def judge_whole(dialect: Dialect, read: Read, size: int, expected: Expected) -> Iterator[Fault]:
