@@ -1,6 +1,7 @@
 """What all formats say alike: the body with its correction note and picture, and the words of a stub."""
 
-from html import escape
+import re
+from html import escape, unescape
 from urllib.parse import urlsplit
 
 from schemas.article import Enclosure, Image
@@ -15,6 +16,7 @@ from services.syndicate.formats.text import (
     xml_text,
 )
 
+_SHOWN = re.compile(r'<img(?=\s)[^<]*?\ssrc="([^"]*)"')
 _TYPES = {
     "jpg": "image/jpeg",
     "jpeg": "image/jpeg",
@@ -58,11 +60,16 @@ def _block(entry: Entry, html: str) -> str:
     return xml_text(html)
 
 
+def _shows(body: str, url: str) -> bool:
+    """Whether a picture stands in the body: as a picture, not as a link or as part of another address."""
+    return "<img" in body and any(unescape(found[1]) == url for found in _SHOWN.finditer(body))
+
+
 def full_html(entry: Entry) -> str:
     """Compose the body as readers show it: correction note, lead picture (unless the body has it), text."""
     body = entry.content_html
     lead = ""
-    if entry.images and entry.images[0].url not in body and escape(entry.images[0].url) not in body:
+    if entry.images and not _shows(body, entry.images[0].url):
         lead = _picture(entry.images[0])
     return _block(entry, f"{_note(entry)}{lead}{body}")
 
