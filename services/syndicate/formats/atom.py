@@ -8,7 +8,15 @@ from collections.abc import Sequence
 from schemas.article import Author
 from schemas.feed import Entry, FeedHead
 from services.syndicate.formats.base import Format
-from services.syndicate.formats.content import enclosure, full_html, shown_title, stub_text, stub_title, summary_html
+from services.syndicate.formats.content import (
+    enclosure,
+    full_html,
+    shown_title,
+    stub_text,
+    stub_title,
+    summary_html,
+    summary_text,
+)
 from services.syndicate.formats.feedgen_adapter import Element, Item, atom_fragment
 from services.syndicate.formats.head import SEVERAL_LANGUAGES, history
 from services.syndicate.formats.markup import ATOM as NAMESPACE
@@ -64,7 +72,7 @@ def item_of(entry: Entry, *, full: bool = True) -> Item:
     content = full_html(entry) if full else ""
     if not content and not (summary and entry.url):
         # An entry without a link needs content (§4.1.2), and every entry some text: a bare headline is all there is.
-        content = as_html(xml_text(entry.summary) or line(entry.title))
+        content = as_html(summary_text(entry) or line(entry.title))
     return Item(
         id=entry.id,
         title=shown_title(entry),
@@ -91,7 +99,7 @@ def _summary_of(entry: Entry, *, full: bool) -> tuple[str, bool]:
     """Give the summary, and whether it is HTML: text that looks so is sent as HTML, escaped, lest it be taken for it."""
     if not full:
         return summary_html(entry), True
-    plain = entry.summary
+    plain = summary_text(entry)
     return (as_html(plain), True) if looks_like_html(plain) else (plain, False)
 
 

@@ -74,10 +74,17 @@ def full_html(entry: Entry) -> str:
     return _block(entry, f"{_note(entry)}{lead}{body}")
 
 
+def summary_text(entry: Entry) -> str:
+    """Give the summary as plain text; blank ones are none."""
+    text = xml_text(entry.summary)
+    return text if text.strip() else ""
+
+
 def summary_html(entry: Entry) -> str:
     """Compose the body of a feed without full text: correction note, lead picture, summary."""
     lead = _picture(entry.images[0]) if entry.images else ""
-    summary = f"<p>{as_html(entry.summary)}</p>" if entry.summary else ""
+    said = summary_text(entry)
+    summary = f"<p>{as_html(said)}</p>" if said else ""
     return _block(entry, f"{_note(entry)}{lead}{summary}")
 
 

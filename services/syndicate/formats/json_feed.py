@@ -10,7 +10,7 @@ import orjson
 
 from schemas.feed import Entry, FeedHead
 from services.syndicate.formats.base import Format
-from services.syndicate.formats.content import full_html, shown_title, stub_text, stub_title, summary_html
+from services.syndicate.formats.content import full_html, shown_title, stub_text, stub_title, summary_html, summary_text
 from services.syndicate.formats.head import SEVERAL_LANGUAGES, next_url
 from services.syndicate.formats.json_text import listed, said
 from services.syndicate.formats.text import line, rfc3339, xml_text
@@ -38,7 +38,7 @@ def _story(entry: Entry, *, full: bool) -> dict[str, Any]:
         "url": entry.url,
         "title": shown_title(entry),
         "content_html": html,
-        "summary": xml_text(entry.summary),
+        "summary": summary_text(entry),
         "image": entry.images[0].url if entry.images else None,
         "authors": [said({"name": line(author.name), "url": author.url}) for author in entry.authors],
         "tags": list(dict.fromkeys(line(each.label) for each in entry.categories)),
@@ -67,7 +67,7 @@ def _story(entry: Entry, *, full: bool) -> dict[str, Any]:
             }
         ),
         # Every item has content: a bare headline has an empty text.
-        **({} if html else {"content_text": xml_text(entry.summary) or line(entry.title)}),
+        **({} if html else {"content_text": summary_text(entry) or line(entry.title)}),
     }
 
 

@@ -13,7 +13,7 @@ import orjson
 
 from schemas.feed import Entry, FeedHead
 from services.syndicate.formats.base import Format
-from services.syndicate.formats.content import stub_text
+from services.syndicate.formats.content import stub_text, summary_text
 from services.syndicate.formats.json_text import said
 from services.syndicate.formats.text import line, rfc3339, xml_text
 
@@ -51,7 +51,7 @@ def _story(entry: Entry) -> dict[str, Any]:
         "revision": entry.revision,
         "url": entry.url,
         "title": line(entry.title),
-        "summary": xml_text(entry.summary),
+        "summary": summary_text(entry),
         "content_html": xml_text(entry.content_html),
         "language": language,
         "authors": [said({"name": line(one.name), "url": one.url, "email": one.email}) for one in entry.authors],

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from schemas.feed import Entry, FeedHead
 from services.syndicate.formats.base import Format
-from services.syndicate.formats.content import full_html, image_type, stub_text, stub_title
+from services.syndicate.formats.content import full_html, image_type, stub_text, stub_title, summary_text
 from services.syndicate.formats.head import SEVERAL_LANGUAGES
 from services.syndicate.formats.markup import ATOM, DECLARATION, element, empty, joined
 from services.syndicate.formats.news import STATUS, concept, version
@@ -97,8 +97,8 @@ def _content_meta(entry: Entry) -> str:
             *subjects,
             element("headline", line(entry.title)),
             element("by", ", ".join(line(author.name) for author in entry.authors)),
-            f'<description role="drol:summary">{markup(xml_text(entry.summary))}</description>'
-            if entry.summary
+            f'<description role="drol:summary">{markup(summary_text(entry))}</description>'
+            if summary_text(entry)
             else "",
             "</contentMeta>",
         )

@@ -12,7 +12,7 @@ import orjson
 from schemas.article import Enclosure, Image
 from schemas.feed import Entry, FeedHead
 from services.syndicate.formats.base import Format
-from services.syndicate.formats.content import full_html, image_type, stub_text, stub_title
+from services.syndicate.formats.content import full_html, image_type, stub_text, stub_title, summary_text
 from services.syndicate.formats.head import SEVERAL_LANGUAGES
 from services.syndicate.formats.json_text import listed, said
 from services.syndicate.formats.news import STATUS, concept, version
@@ -80,7 +80,7 @@ def _stub(entry: Entry) -> dict[str, Any]:
 
 
 def _story(entry: Entry) -> dict[str, Any]:
-    body, summary, note = full_html(entry), xml_text(entry.summary), xml_text(entry.correction_note or "")
+    body, summary, note = full_html(entry), summary_text(entry), xml_text(entry.correction_note or "")
     main = {"role": "main", "contenttype": "text/html", "wordcount": entry.words or None, "value": body}
     web = {"name": "web", "href": entry.url, "contenttype": "text/html"}
     source = entry.source

@@ -15,6 +15,7 @@ from services.syndicate.formats.content import (
     stub_text,
     stub_title,
     summary_html,
+    summary_text,
 )
 from services.syndicate.formats.feedgen_adapter import Element, Item, rss_fragment
 from services.syndicate.formats.head import SEVERAL_LANGUAGES, history
@@ -45,7 +46,7 @@ def item_of(entry: Entry, *, full: bool = True) -> Item:
         id=entry.id,
         title=shown_title(entry),
         url=entry.url,
-        summary=as_html(entry.summary) if full else summary_html(entry),  # description is HTML
+        summary=as_html(summary_text(entry)) if full else summary_html(entry),  # description is HTML
         content=full_html(entry) if full else "",
         published=entry.published,
         updated=entry.updated,
