@@ -2,9 +2,9 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from schemas.article import Part
 
@@ -13,6 +13,8 @@ class Filter(Part):
     """Which articles an endpoint wants: every stated field must match, any one of its values does.
 
     Values are compared by slug (sections, tags, authors, sources) or language prefix. Empty: all.
+    Whatever else the filter language can say stands in `line` instead (docs/filters.md); then the
+    filter is a string in JSON. `services.filters` judged it; here it is only text.
     """
 
     section: tuple[str, ...] = ()
@@ -20,6 +22,26 @@ class Filter(Part):
     language: tuple[str, ...] = ()
     source: tuple[str, ...] = ()
     author: tuple[str, ...] = ()
+    line: Annotated[str, Field(max_length=4_000)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_line(cls, value: object) -> object:
+        return {"line": value or None} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _in_one_form(self) -> "Filter":
+        if self.line is not None and (self.section or self.tag or self.language or self.source or self.author):
+            msg = "a filter is a line or lists of values, not both"
+            raise ValueError(msg)
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_stated(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any] | str:
+        if self.line is not None:
+            return self.line
+        shown: dict[str, Any] = handler(self)
+        return {name: values for name, values in shown.items() if name != "line"}
 
 
 class EndpointState(StrEnum):

@@ -94,7 +94,7 @@ class World:
                 id=self.new_id(),
                 subscriber_id=subscriber,
                 url=url,
-                filter=Filter(**wanted),
+                filter=Filter.model_validate(wanted),
                 format=form,
                 secret=make_secret(b"s" * 32),
                 headers=headers or {},

@@ -1,20 +1,20 @@
 """Decide what an attempt means, and who gets an event. Pure: no clock, no network, no randomness.
 
-FanOutJob + targets ─▶ plan_fan_out ─▶ FanOut (who, and in which bytes)
+FanOutJob + TargetIndex ─▶ plan_fan_out ─▶ FanOut (who, and in which bytes)
 Response + attempt number + schedule ─▶ judge_attempt ─▶ Verdict (state, delay, pause, disable)
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from schemas.delivery import Cause, Outcome, Response, WorkState
 from schemas.event import EventType
 from schemas.jobs import OWED_EARLIER, FanOut, FanOutJob, Owed
-from schemas.subscription import BodyFormat, Endpoint
 from services.deliver.body import envelope_of, payload_of
-from services.deliver.matching import Wants, compile_filter, facets_of
 from services.deliver.retry_after import seconds_to_wait
+from services.deliver.targets import TargetIndex
+from services.filters import subject_of
 
 SCHEDULE_S = (5.0, 300.0, 1_800.0, 7_200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)
 """Standard Webhooks' example: ten tries in 75 h 35 min."""
@@ -84,21 +84,7 @@ def _why(response: Response) -> str:
     return str(response.cause or Cause.INTERNAL)
 
 
-class Target(NamedTuple):
-    """An endpoint as fan-out sees it."""
-
-    id: str
-    subscriber_id: str
-    format: BodyFormat
-    wants: Wants
-
-
-def target_of(endpoint: Endpoint) -> Target:
-    """Make an endpoint's filter ready to be asked."""
-    return Target(endpoint.id, endpoint.subscriber_id, endpoint.format, compile_filter(endpoint.filter))
-
-
-def plan_fan_out(job: FanOutJob, targets: Iterable[Target]) -> FanOut:
+def plan_fan_out(job: FanOutJob, targets: TargetIndex) -> FanOut:
     """Say who gets an event, and make its bytes.
 
     Whoever's filter matches, and for a correction or retraction whoever was owed an earlier revision.
@@ -109,26 +95,21 @@ def plan_fan_out(job: FanOutJob, targets: Iterable[Target]) -> FanOut:
     retracts = job.type is EventType.RETRACTED
     taken_back = not retracts and (job.state.is_retracted or event.revision <= job.state.retracted)
     silent = job.type is EventType.EXPIRED or event.facts > 1 or (retracts and not job.ever_shown)
-    targets = () if taken_back or silent else tuple(targets)
-    thin = frozenset(target.id for target in targets if target.format is BodyFormat.THIN)
+    nobody = taken_back or silent or not targets
     return FanOut(
         event_id=event.event_id,
         article_id=event.article_id,
         revision=event.revision,
-        payload=payload_of(job) if targets else b"",
-        owed=_owed(job, targets),
-        envelope=envelope_of(job, thin),
+        payload=b"" if nobody else payload_of(job),
+        owed=() if nobody else _owed(job, targets),
+        envelope=envelope_of(job, frozenset() if nobody else targets.thin),
         superseded=taken_back,
     )
 
 
-def _owed(job: FanOutJob, targets: Sequence[Target]) -> list[Owed]:
-    facets = facets_of(job.article, job.enrichment) if job.article is not None else None
-    owed: list[Owed] = []
-    for target in targets:
-        matched = target.wants(facets) if facets is not None else None
-        if matched is None and target.id in job.owed:
-            matched = (OWED_EARLIER,)
-        if matched is not None:
-            owed.append(Owed(target.id, target.subscriber_id, matched))
-    return owed
+def _owed(job: FanOutJob, targets: TargetIndex) -> list[Owed]:
+    matched: dict[str, tuple[str, ...]] = {}
+    if job.article is not None:
+        matched = targets.matching(subject_of(job.article, job.enrichment, job.accepted_at))
+    earlier = {name: (OWED_EARLIER,) for name in job.owed if name in targets.all}
+    return [Owed(name, targets.all[name].subscriber_id, why) for name, why in sorted((earlier | matched).items())]

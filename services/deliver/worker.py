@@ -1,31 +1,48 @@
 """Read enriched events, write what is owed to whom. All I/O of fan-out is here; `drain` sends."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from schemas.event import ThinEvent
 from schemas.jobs import FanOut
+from schemas.subscription import Endpoint
 from services.bus.entry import Batch
-from services.deliver.core import Target, plan_fan_out, target_of
+from services.deliver.core import plan_fan_out
 from services.deliver.ports import Directory, FanOuts
+from services.deliver.targets import TargetIndex, target_of
+
+_TOGETHER = 200  # filters that are filed before others run: some 10 ms
 
 
 class Targets:
-    """All endpoints with their filters made ready; read again only when one of them changed."""
+    """All endpoints, filed by what their filters need; read again only when one of them changed."""
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
         self._version = -1
-        self._targets: tuple[Target, ...] = ()
+        self._index = TargetIndex()
+        self._lock = asyncio.Lock()
 
-    async def now(self) -> tuple[Target, ...]:
-        """Give them as they stand: an endpoint made before an event came gets that event."""
-        version, endpoints = await self._directory.snapshot(self._version)
-        if endpoints is not None:
-            self._version = version
-            self._targets = tuple(map(target_of, endpoints))
-        return self._targets
+    async def now(self) -> TargetIndex:
+        """Give them as they stand: an endpoint made before an event came gets that event.
+
+        It is the same index every time, and later calls bring it up to date.
+        """
+        async with self._lock:
+            version, endpoints = await self._directory.snapshot(self._version)
+            if endpoints is not None:
+                await self._renew(endpoints)
+                self._version = version
+        return self._index
+
+    async def _renew(self, endpoints: Sequence[Endpoint]) -> None:
+        for gone in self._index.all.keys() - {endpoint.id for endpoint in endpoints}:
+            self._index.remove(gone)
+        for n, endpoint in enumerate(endpoints):
+            self._index.put(target_of(endpoint))
+            if n % _TOGETHER == _TOGETHER - 1:
+                await asyncio.sleep(0)
 
 
 async def fan_out_articles(
@@ -53,5 +70,5 @@ async def fan_out_articles(
     plans: list[FanOut] = []
     for job in jobs.values():
         plans.append(plan_fan_out(job, known))
-        await asyncio.sleep(0)  # with thousands of endpoints a plan takes milliseconds: let others run
+        await asyncio.sleep(0)  # with thousands of takers a plan takes milliseconds: let others run
     wake(await store.fan_out(plans, clock(), new_id))

@@ -41,8 +41,18 @@ class Need(NamedTuple):
     chance: float
 
 
-def filed(root: Node) -> list[tuple[str, str]]:
-    """Give the pairs of keys under which a filter is filed: an article that it matches brings both of some pair."""
+class Filing(NamedTuple):
+    """Where a filter is filed: an article that it matches brings both keys of some pair.
+
+    `sure`: whatever brings them matches, and this is why; None: the filter must be asked.
+    """
+
+    pairs: tuple[tuple[str, str], ...]
+    sure: tuple[str, ...] | None
+
+
+def filed(root: Node) -> Filing:
+    """Choose the keys of a filter: those that the fewest articles bring."""
     needs = sorted(_needs(root, negated=False), key=lambda need: need.chance)
     first = needs[0].keys if needs else frozenset({ANY})
     second = frozenset({ANY})
@@ -50,7 +60,19 @@ def filed(root: Node) -> list[tuple[str, str]]:
         if need.chance < 0.7 and len(need.keys) * len(first) <= _MAX_FILED:
             second = need.keys
             break
-    return [(one, other) for one in first for other in second]
+    return Filing(tuple((one, other) for one in first for other in second), _sure(root, 1 if ANY in second else 2))
+
+
+def _sure(root: Node, keys: int) -> tuple[str, ...] | None:
+    """Say why it matches, if the one or two keys of each pair say all that it asks."""
+    parts = root.parts if isinstance(root, And) else (root,)
+    return tuple(map(str, parts)) if len(parts) <= keys and all(map(_is_one_key, parts)) else None
+
+
+def _is_one_key(node: Node) -> bool:
+    if isinstance(node, Says):
+        return node.field == "text" and len(node.sought.words) == 1 and not node.sought.prefix
+    return isinstance(node, OneOf | Speaks) and len(node.values) == 1
 
 
 def brought(subject: Subject, lengths: Iterable[int], *, with_words: bool) -> set[str]:
@@ -119,8 +141,8 @@ def _of_words(node: Says) -> Iterator[Need]:
     sought, prefix = node.sought
     whole = sought[:-1] if prefix else sought
     if whole:
-        word = min(whole, key=_chance_of)
-        yield Need(frozenset({word}), _chance_of(word) / len(sought))
+        for word in sorted(set(whole), key=_chance_of)[:2]:
+            yield Need(frozenset({word}), _chance_of(word) / len(sought))
     else:
         start = _start(sought[0])
         yield Need(frozenset({f"{len(start)}*{start}"}), min(1.0, _chance_of(start) * 2))

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from sys import intern
 from typing import Literal, TypeAlias
 
 from services.filters.subject import GAP, Subject
@@ -47,15 +48,18 @@ class OneOf:
 
     field: NameField
     values: tuple[str, ...]
-    among: frozenset[str] = dataclasses.field(init=False, repr=False, compare=False)
+    labels: dict[str, str] = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "among", frozenset(self.values))
+        object.__setattr__(self, "labels", {value: intern(f"{self.field}:{value}") for value in self.values})
 
     def test(self, subject: Subject) -> Why:
         """Name those that it has, in its order."""
-        among = self.among
-        return tuple([f"{self.field}:{value}" for value in names(subject, self.field) if value in among]) or None
+        labels = self.labels
+        there: tuple[str, ...] = (subject.id,) if self.field == "id" else getattr(subject, self.field)
+        if labels.keys().isdisjoint(there):
+            return None
+        return (labels[there[0]],) if len(there) == 1 else tuple([labels[name] for name in there if name in labels])
 
     def __str__(self) -> str:
         return _group(self.field, [_name(self.field, value) for value in self.values])
@@ -101,9 +105,12 @@ class Says:
     text: str
     prefix: bool = False
     sought: Phrase = dataclasses.field(init=False, repr=False, compare=False)
+    label: str = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sought", phrase(self.text, prefix=self.prefix))
+        line = quoted(self.text) + ("*" if self.prefix else "")
+        object.__setattr__(self, "label", line if self.field == "text" else f"{self.field}:{line}")
 
     def test(self, subject: Subject) -> Why:
         """Name the words as they were typed."""
@@ -113,11 +120,10 @@ class Says:
         else:
             line = subject.text_line if self.field == "text" else subject.title_line
             there = f"{GAP}{GAP.join(sought)}{'' if prefix else GAP}" in line
-        return (str(self),) if there else None
+        return (self.label,) if there else None
 
     def __str__(self) -> str:
-        line = quoted(self.text) + ("*" if self.prefix else "")
-        return line if self.field == "text" else f"{self.field}:{line}"
+        return self.label
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +172,13 @@ class And:
 
     def test(self, subject: Subject) -> Why:
         """Name what each part names."""
-        why: list[str] = []
+        why: tuple[str, ...] = ()
         for part in self.parts:
             found = part.test(subject)
             if found is None:
                 return None
             why += found
-        return tuple(dict.fromkeys(why))
+        return why
 
     def __str__(self) -> str:
         return " ".join([f"({part})" if isinstance(part, Or) else str(part) for part in self.parts])
@@ -187,7 +193,7 @@ class Or:
     def test(self, subject: Subject) -> Why:
         """Name what the parts name that match."""
         found = [why for part in self.parts if (why := part.test(subject)) is not None]
-        return tuple(dict.fromkeys([term for why in found for term in why])) if found else None
+        return tuple([term for why in found for term in why]) if found else None
 
     def __str__(self) -> str:
         return " OR ".join(map(str, self.parts))

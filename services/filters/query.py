@@ -29,7 +29,9 @@ class Query:
         Terms of an or are all named; of exclusions nothing is said, unless there is nothing else.
         """
         why = self.root.test(subject)
-        return why if why is None or why else self._otherwise
+        if not why:
+            return why if why is None else self._otherwise
+        return why if len(why) == 1 else tuple(dict.fromkeys(why))
 
     def to_json(self) -> dict[str, Any]:
         """Give the same filter as JSON; `from_json` reads it back."""

@@ -12,8 +12,10 @@ from schemas.event import EventType, ThinEvent
 from schemas.jobs import OWED_EARLIER, FanOutJob, Owed
 from schemas.lifecycle import ArticleState
 from schemas.subscription import BodyFormat, Filter
-from services.deliver.core import Target, plan_fan_out
-from services.deliver.matching import compile_filter, facets_of
+from services.deliver.core import plan_fan_out
+from services.deliver.matching import query_of
+from services.deliver.targets import Target, TargetIndex
+from services.filters import subject_of
 
 NOW = datetime(2026, 3, 4, 12, 0, 0, 123_456, tzinfo=UTC)
 ARTICLE = Article(
@@ -56,7 +58,7 @@ def job(type_: EventType = EventType.PUBLISHED, **changes: Any) -> FanOutJob:
 
 
 def target(name: str, form: BodyFormat = BodyFormat.FULL, **wanted: tuple[str, ...]) -> Target:
-    return Target(name, f"of-{name}", form, compile_filter(Filter(**wanted)))
+    return Target(name, f"of-{name}", form, query_of(Filter.model_validate(wanted)))
 
 
 def retraction(kind: RetractionKind = RetractionKind.WITHDRAW, **changes: Any) -> FanOutJob:
@@ -65,7 +67,7 @@ def retraction(kind: RetractionKind = RetractionKind.WITHDRAW, **changes: Any) -
 
 
 def bodies(event: FanOutJob, *targets: Target, sequence: int = 7) -> dict[str, dict[str, Any]]:
-    plan = plan_fan_out(event, targets)
+    plan = plan_fan_out(event, TargetIndex(targets))
     made: dict[str, dict[str, Any]] = {}
     for owed in plan.owed:
         head, tail = plan.envelope(owed, sequence)
@@ -98,20 +100,20 @@ def bodies(event: FanOutJob, *targets: Target, sequence: int = 7) -> dict[str, d
     ],
 )
 def test_a_filter_says_why_it_matches(wanted: dict[str, tuple[str, ...]], why: tuple[str, ...] | None) -> None:
-    assert compile_filter(Filter(**wanted))(facets_of(ARTICLE, CLEAN)) == why
+    assert query_of(Filter.model_validate(wanted)).test(subject_of(ARTICLE, CLEAN)) == why
 
 
 def test_a_source_that_only_enrichment_found_counts() -> None:
     bare = ARTICLE.model_copy(update={"source": None})
-    facets = facets_of(bare, CLEAN.model_copy(update={"site": "Le Journal"}))
-    assert compile_filter(Filter(source=("le-journal",)))(facets) == ("source:le-journal",)
+    subject = subject_of(bare, CLEAN.model_copy(update={"site": "Le Journal"}))
+    assert query_of(Filter(source=("le-journal",))).test(subject) == ("source:le-journal",)
 
 
 # --- who
 
 
 def owed_to(event: FanOutJob, *targets: Target) -> dict[str, tuple[str, ...]]:
-    return {owed.endpoint_id: owed.matched for owed in plan_fan_out(event, targets).owed}
+    return {owed.endpoint_id: owed.matched for owed in plan_fan_out(event, TargetIndex(targets)).owed}
 
 
 FR, SPORT = target("fr", language=("fr",)), target("sport", section=("sport",))
@@ -140,7 +142,7 @@ def test_the_retraction_of_an_unknown_article_goes_to_whoever_was_owed() -> None
 
 
 def test_the_retraction_of_what_was_only_ever_embargoed_goes_to_nobody() -> None:
-    plan = plan_fan_out(retraction(ever_shown=False), [FR, target("all")])
+    plan = plan_fan_out(retraction(ever_shown=False), TargetIndex([FR, target("all")]))
     assert (list(plan.owed), plan.superseded) == ([], False)
 
 
@@ -154,7 +156,7 @@ def test_the_retraction_of_what_was_only_ever_embargoed_goes_to_nobody() -> None
     ],
 )
 def test_content_that_was_taken_back_is_superseded(state: ArticleState) -> None:
-    plan = plan_fan_out(job(state=state, owed=frozenset({"fr"})), [FR])
+    plan = plan_fan_out(job(state=state, owed=frozenset({"fr"})), TargetIndex([FR]))
     assert (list(plan.owed), plan.superseded) == ([], True)
 
 
@@ -166,7 +168,7 @@ def test_a_reinstated_revision_is_delivered() -> None:
 @pytest.mark.parametrize("type_", [EventType.EXPIRED, EventType.UPDATED])
 def test_facts_alone_notify_nobody(type_: EventType) -> None:
     later = ThinEvent(event_id="e-2", article_id="a-1", revision=2, facts=2)
-    plan = plan_fan_out(job(type_, event=later, owed=frozenset({"fr"})), [FR])
+    plan = plan_fan_out(job(type_, event=later, owed=frozenset({"fr"})), TargetIndex([FR]))
     assert (list(plan.owed), plan.superseded) == ([], False)
 
 
@@ -229,14 +231,14 @@ def test_the_thin_body_carries_ids_title_and_link_only() -> None:
 
 
 def test_the_article_part_is_rendered_once_and_shared() -> None:
-    plan = plan_fan_out(job(), [FR, target("all")])
+    plan = plan_fan_out(job(), TargetIndex([FR, target("all")]))
     heads = [plan.envelope(owed, 1) for owed in plan.owed]
     assert b"Gr\xc3\xa8ve" in plan.payload
     assert not any(b"Gr\xc3\xa8ve" in head + (tail or b"") for head, tail in heads)
 
 
 def test_an_endpoint_that_the_store_adds_gets_its_own_form() -> None:
-    plan = plan_fan_out(job(), [target("thin", BodyFormat.THIN, section=("sport",)), FR])
+    plan = plan_fan_out(job(), TargetIndex([target("thin", BodyFormat.THIN, section=("sport",)), FR]))
     late = Owed("thin", "of-thin", (OWED_EARLIER,))
     head, tail = plan.envelope(late, 3)
     assert tail is None

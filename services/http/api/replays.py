@@ -7,7 +7,8 @@ from typing import Any
 from schemas.delivery import WorkState
 from schemas.records import DeliveryRecord
 from schemas.subscription import Endpoint, Filter
-from services.deliver.matching import Wants, compile_filter, facets_of
+from services.deliver.matching import query_of
+from services.filters import Query, subject_of
 from services.http.deps import Deps
 from services.http.problems import Problem
 
@@ -24,7 +25,7 @@ async def replay_all(
     Returns the job as it ended. What still waits is left alone: it goes out anyway. Raises Problem for
     more than MAX_REPLAYED, before anything is replayed.
     """
-    chosen = await _chosen(deps, endpoint, since, until, compile_filter(wanted))
+    chosen = await _chosen(deps, endpoint, since, until, query_of(wanted))
     replayed = 0
     for start in range(0, len(chosen), _TOGETHER):
         now = deps.clock()
@@ -36,7 +37,7 @@ async def replay_all(
 
 
 async def _chosen(
-    deps: Deps, endpoint: Endpoint, since: datetime | None, until: datetime | None, wants: Wants
+    deps: Deps, endpoint: Endpoint, since: datetime | None, until: datetime | None, wants: Query
 ) -> list[DeliveryRecord]:
     chosen: list[DeliveryRecord] = []
     wanted: dict[str, bool] = {}
@@ -63,10 +64,10 @@ async def _chosen(
         cursor = page.next
 
 
-async def _is_wanted(deps: Deps, article_id: str, wants: Wants) -> bool:
+async def _is_wanted(deps: Deps, article_id: str, wants: Query) -> bool:
     found = await deps.store.articles.get(article_id)
     return (
         found is not None
         and found.article is not None
-        and wants(facets_of(found.article, found.enrichment)) is not None
+        and wants.test(subject_of(found.article, found.enrichment, found.first_accepted_at)) is not None
     )
