@@ -26,7 +26,7 @@ async def start_http(stack: AsyncExitStack, running: Running, sock: socket.socke
     from services.http.background import Background
     from services.http.clients import Proxies
     from services.http.deps import Deps
-    from services.http.discovery import discovery_routes
+    from services.http.discovery import directory_routes, discovery_routes
     from services.http.feeds import Answers, Limits, feed_routes
     from services.http.private import Gate, PrivateFeeds, private_routes
     from services.http.stream import Hub, Shortcut, StreamApp, stream_routes
@@ -79,6 +79,7 @@ async def start_http(stack: AsyncExitStack, running: Running, sock: socket.socke
                 private_routes(private),
                 stream_routes(stream),
                 discovery_routes(discovery_of(running, documents.site), clock=clock),
+                directory_routes(documents.site),
                 _pages(running, documents.site),
             ),
             gate=gate,

@@ -6,13 +6,18 @@ Answered like feeds, by the same decisions (RFC 9110): validators, 304, codings,
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from services.http.deps import deps_of
 from services.http.feeds.decision import Asked, decide
-from services.http.problems import Problem
+from services.http.problems import Problem, not_found
+from services.http.route import closed_router, needs, principal_of
 from services.store.errors import StoreUnavailable
 from services.syndicate.discovered import CATALOG, OPML, ROBOTS, SECURITY, SITEMAP, Discovery
+from services.syndicate.discovery.opml import MEDIA_TYPE, opml
+from services.syndicate.joiner import Site
 
 PATHS = (OPML, SITEMAP, "/news-sitemap/{number}.xml", ROBOTS, SECURITY, CATALOG)
 _ALLOWED = ("GET", "HEAD")
@@ -66,4 +71,30 @@ def discovery_routes(discovery: Discovery, *, clock: Callable[[], datetime]) -> 
     app = DiscoveryApp(discovery, clock)
     for path in PATHS:
         router.add_route(path, app, include_in_schema=False)  # pyright: ignore[reportArgumentType]  # an ASGI app is an endpoint too
+    return router
+
+
+def directory_routes(site: Site) -> APIRouter:
+    """Make the directory of one partner's own feeds: addresses without tokens, opened by Basic authentication."""
+    router = closed_router("/v1/subscribers", "subscribers")
+
+    async def feeds_opml(request: Request, subscriber_id: str) -> Response:
+        """List the partner's private feeds as OPML 2.0. A reader asks for name and token itself."""
+        store, own = deps_of(request).store, principal_of(request).subscriber_id
+        found = await store.subscribers.get(subscriber_id)
+        if found is None or own not in {None, subscriber_id}:
+            raise not_found("subscriber")
+        rows = await store.directory.of_subscriber(subscriber_id)
+        moved = [at for row in rows for at in (row.created_at, found.created_at) if at is not None]
+        data = opml(
+            rows,
+            base_url=site.base_url,
+            newsroom=site.newsroom,
+            title=f"{site.newsroom}: feeds for {found.name}",
+            modified=max(moved, default=found.created_at),
+            created=found.created_at,
+        )
+        return Response(data, media_type=MEDIA_TYPE, headers={"Cache-Control": "no-store"})
+
+    router.add_api_route("/{subscriber_id}/feeds.opml", feeds_opml, methods=["GET"], **needs("webhooks:read"))
     return router

@@ -131,11 +131,9 @@ class Publisher:
                 failures = 0
             except LeaseLost:
                 raise
-            except (PlaceAway, StoreUnavailable) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, a later try is all that can help
                 failures += 1
-                self.fault = str(error)
-                _log.warning("publish.away", place=self._place.name, why=self.fault, failures=failures)
-                await self._report(fence, Counts())
+                await self._failed(fence, error, failures)
                 await asyncio.sleep(pause_s(failures, self._random()))
                 continue
             since = max(filter(None, (since, newest)), default=None)
@@ -143,31 +141,41 @@ class Publisher:
                 whole_at = self._now() + self._whole_every_s
             await asyncio.sleep(0 if more else self._every_s)
 
+    async def _failed(self, fence: int, error: Exception, failures: int) -> None:
+        known = isinstance(error, PlaceAway | StoreUnavailable)
+        self.fault = str(error) if known else type(error).__name__
+        self.behind_since = self.behind_since or self._clock()
+        _log.warning("publish.failed", place=self._place.name, why=self.fault, failures=failures, exc_info=not known)
+        await self._report(fence, Counts(), None)
+
     async def _round(self, copier: Copier, fence: int, since: datetime | None) -> tuple[datetime | None, bool]:
         """Copy what moved: the newest change seen, and whether there is more."""
+        started = self._clock()
         stale = await self._books.outdated(self._place.name, self._source.layout, since, _MOST)
         now = self._now()
         work = [one for one in stale if self._broken.get(one.name, 0.0) <= now]
         if work:
             self.behind_since = min(one.changed_at for one in work)
-        counts = await copier.site()
         tally = _Round(asyncio.Semaphore(_FEEDS_AT_ONCE))
+        counts = Counts()
         for one, result in zip(
             work, await asyncio.gather(*(self._copy(copier, one, tally) for one in work)), strict=True
         ):
             if result is not None:
                 counts += result
                 self._broken.pop(one.name, None)
+        if tally.away is None:
+            counts += await copier.site()
         self._on_counts(counts)
         if tally.away is not None:
-            await self._report(fence, counts)
+            await self._report(fence, counts, None)
             raise tally.away
         self.fault = f"{len(self._broken)} feeds cannot be made" if self._broken else None
         more = len(stale) == _MOST and len(work) > 0
         if not more and not self._broken:
             self.behind_since = None
         if stale or counts.written or counts.removed:
-            await self._report(fence, counts)
+            await self._report(fence, counts, None if self.behind_since else started)
         return max((one.changed_at for one in stale), default=None), more
 
     async def _copy(self, copier: Copier, one: Outdated, tally: _Round) -> Counts | None:
@@ -187,8 +195,7 @@ class Publisher:
             tally.copied += 1
             return counts
 
-    async def _report(self, fence: int, counts: Counts) -> None:
-        done = None if self.behind_since else self._clock()
+    async def _report(self, fence: int, counts: Counts, done: datetime | None) -> None:
         with suppress(StoreUnavailable):
             await self._books.report(
                 self._place.name, fence, counts, done_at=done, behind_since=self.behind_since, fault=self.fault

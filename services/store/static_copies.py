@@ -105,7 +105,13 @@ _STALE = (
 )
 _ALL_STALE = Statement(_STALE)
 _LATELY_STALE = Statement(
-    _STALE.where(or_(feed.c.changed_at >= bindparam("since"), feed_definition.c.changed_at >= bindparam("since")))
+    _STALE.where(
+        or_(
+            feed.c.changed_at >= bindparam("since"),
+            feed_definition.c.changed_at >= bindparam("since"),
+            static_feed.c.version < 0,
+        )
+    )
 )
 _of_object = and_(static_object.c.place == bindparam("of_place"), static_object.c.feed == bindparam("of_feed"))
 _CURRENT = Statement(

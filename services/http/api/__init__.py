@@ -1,6 +1,6 @@
 """The API under /v1. Every route here is closed: it names the scope that opens it."""
 
-from services.http.api import articles, dead, deliveries, feed_tokens, feeds, keys, stats, subscribers, webhooks
+from services.http.api import articles, dead, deliveries, feed_tokens, feeds, keys, static, stats, subscribers, webhooks
 
 ROUTERS = (
     articles.router,
@@ -10,6 +10,7 @@ ROUTERS = (
     deliveries.router,
     feeds.router,
     keys.router,
+    static.router,
     stats.router,
     dead.router,
 )
