@@ -5,7 +5,7 @@ A missing Chromium skips on a laptop and fails where CI=true.
 
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,7 +56,7 @@ def chromium() -> str:
 
 
 @asynccontextmanager
-async def browsing() -> AsyncIterator[Browser]:
+async def browsing() -> AsyncGenerator[Browser]:
     """One browser. Without its sandbox only as root, where there is none."""
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     async with async_playwright() as playwright:
@@ -66,7 +66,7 @@ async def browsing() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def tab(browser: Browser, **options: Any) -> AsyncIterator[tuple[Page, Visit]]:
+async def tab(browser: Browser, **options: Any) -> AsyncGenerator[tuple[Page, Visit]]:
     """A fresh page that records. Nothing leaves this machine: other origins are answered here."""
     context: BrowserContext = await browser.new_context(viewport={"width": 1280, "height": 800}, **options)
     page, visit = await context.new_page(), Visit()
@@ -121,7 +121,7 @@ async def look(browser: Browser, url: str) -> Visit:
               handlers: [...document.querySelectorAll("*")].filter(
                 (one) => one.getAttributeNames().some((name) => name.startsWith("on"))).length,
               frames: document.querySelectorAll("iframe, object, embed").length,
-              planted: document.querySelectorAll("img[src$='/x'], img[src='x']").length,
+              planted: document.querySelectorAll(":not(.body) > img[src$='x']").length,
               lang: document.documentElement.lang,
             })"""
         )

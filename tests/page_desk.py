@@ -20,7 +20,7 @@ from tests.http_api import START, Api, api_on
 
 SITE = Site(BASE, "Le Fil", UUID(int=7), START - timedelta(days=1))
 
-HOSTILE = '</title><script>window.hacked=1</script><img src=x onerror=hacked=1>"\'{{7*7}}<!-- \u202e ]]>&amp; '
+HOSTILE = "</title><script>window.hacked=1</script><img src=x onerror=hacked=1>\"'{{7*7}}<!-- \u202e ]]>&amp; "
 """Text that would break out of a page that trusted it."""
 
 
@@ -120,16 +120,20 @@ def hostile_story() -> dict[str, Any]:
     return {
         "id": f"hostile {HOSTILE}",
         "title": f"Title {HOSTILE}",
-        "url": "https://news.example/?q=\"><script>hacked=1</script>",
+        "url": 'https://news.example/?q="><script>hacked=1</script>',
         "language": "en",
         "summary": f"Summary {HOSTILE}",
         "sections": [f"Section {HOSTILE}"],
         "tags": [f"Tag {HOSTILE}"],
-        "authors": [{"name": f"Author {HOSTILE}", "url": "https://people.example/\"onmouseover=\"hacked=1"}],
-        "source": {"name": f"Source {HOSTILE}", "url": "https://people.example/\"onmouseover=\"hacked=1"},
+        "authors": [{"name": f"Author {HOSTILE}", "url": 'https://people.example/"onmouseover="hacked=1'}],
+        "source": {"name": f"Source {HOSTILE}", "url": 'https://people.example/"onmouseover="hacked=1'},
         "correction_note": f"Note {HOSTILE}",
         "images": [
-            {"url": 'https://pictures.example/"onerror="hacked=1', "alt": f"Alt {HOSTILE}", "credit": f"Credit {HOSTILE}"},
+            {
+                "url": 'https://pictures.example/"onerror="hacked=1',
+                "alt": f"Alt {HOSTILE}",
+                "credit": f"Credit {HOSTILE}",
+            },
         ],
         "enclosures": [{"url": 'https://sound.example/"onerror="hacked=1', "type": "audio/mpeg"}],
         "rights": f"Rights {HOSTILE}",

@@ -60,6 +60,7 @@ def entry_of(job: SyndicateJob, **changes: Any) -> Entry:
     values: dict[str, Any] = {
         "id": job.entry_id,
         "article_id": job.event.article_id,
+        "key": job.key,
         "revision": job.shown.revision,
         "title": job.shown.enrichment.title,
         "published": job.first_accepted_at,

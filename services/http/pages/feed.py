@@ -101,7 +101,7 @@ class FeedPages:
             offers=offers,
             canonical=canonical,
             about=about,
-            noindex=False,
+            noindex=feed.searches,
         )
 
     def _lead_to(self, address: str) -> Response:

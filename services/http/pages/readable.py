@@ -18,6 +18,7 @@ _TAG = re.compile(r'<(/?)([a-z][a-z0-9]*)((?:[^<>"]|"[^"]*")*)>')
 _FRAME = re.compile(r'<iframe((?:[^<>"]|"[^"]*")*)>[^<]*</iframe>')
 _SOURCE = re.compile(r'\ssrc="([^"]*)"')
 _ANY_TAG = re.compile(r'<[^<>"]*(?:"[^"]*"[^<>"]*)*>')
+_SCROLLS = '<div class="scrolls" tabindex="0" role="region" aria-label="Table">'
 _SPACE = re.compile(r"\s+")
 
 
@@ -39,11 +40,13 @@ def _fitted(match: re.Match[str]) -> str:
     closing, name, attributes = match.groups()
     if re.fullmatch("h[1-6]", name):
         return f"<{closing}h{min(int(name[1]) + 1, 6)}{attributes}>"
+    if name == "table":  # a wide one scrolls by itself, with the keyboard too
+        return f"{match[0]}</div>" if closing else f"{_SCROLLS}{match[0]}"
     if closing or name not in {"img", "audio", "video"}:
         return match[0]
     wanted = {"loading": "lazy"} | ({} if re.search(r"\salt(?==|\s|$)", attributes) else {"alt": ""})
     if name != "img":
-        wanted = {"controls": ""}
+        wanted = {"controls": "", "preload": "none"}
     more = "".join(f' {key}="{value}"' for key, value in wanted.items() if f" {key}=" not in attributes)
     return f"<{name}{attributes}{more}>"
 
