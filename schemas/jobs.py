@@ -23,6 +23,9 @@ T = TypeVar("T")
 OWED_EARLIER = "owed an earlier revision"
 """Why an endpoint gets a correction or retraction although its filter no longer matches (`Owed.matched`)."""
 
+FILTER_CHANGED = "filter changed"
+"""Why an article left a saved feed that would not take it in today. It is told there only that it is gone."""
+
 SUPERSEDED = "superseded"
 """The cause of work and deliveries that ended because a retraction came (P3)."""
 
@@ -104,15 +107,27 @@ class SyndicateJob(NamedTuple):
     entry_id: str  # an IRI, minted once for the article (RFC 4287 §4.2.6)
     key: str  # of its page: 32 hexadecimal digits
     previous: Entry | None  # as recorded last
+    feeds_filtered: frozenset[str] = frozenset()  # of `feeds_ever`: those whose filter took it out
 
 
 class FeedRef(NamedTuple):
-    """A feed that an article belongs to. `name` is its address ("section/actualites"), `title` as first met."""
+    """A feed that an article belongs to. `name` is its key ("section/actualites"), `title` as first met.
+
+    `filtered`: it carries only that the article is gone, since its filter took the article out before.
+    """
 
     name: str
     title: str
     kind: FeedKind
     lang: str | None = None
+    filtered: bool = False
+
+
+class Indexed(NamedTuple):
+    """What filters ask of an entry: its facets as JSON, its words with U+001F before and after each."""
+
+    facets: bytes
+    words: str
 
 
 class SyndicatePlan(NamedTuple):
@@ -121,7 +136,8 @@ class SyndicatePlan(NamedTuple):
     `entry` None: nothing may be seen of it. `fragments` holds the entry's bytes by format name; a
     format that is missing carries no entry. `feeds` are all feeds that shall carry it from now on (for a
     correction or retraction also those that ever did); it leaves those not named. `left` True: it leaves
-    every feed without a stub (expiry), whatever `feeds` says.
+    every feed without a stub (expiry), whatever `feeds` says. `indexed` is what searches find it by; None:
+    they do not.
     """
 
     event_id: str
@@ -131,6 +147,7 @@ class SyndicatePlan(NamedTuple):
     fragments: Mapping[str, bytes]
     feeds: tuple[FeedRef, ...]
     left: bool = False
+    indexed: Indexed | None = None
 
 
 class WindowItem(NamedTuple):

@@ -67,6 +67,8 @@ class FeedRow(Record):
     silent_after_s: int | None = None
     created_at: datetime | None = None
     ended_at: datetime | None = None
+    searches: bool = False  # its filter asks for words: a search feed
+    filling: bool = False  # what was there before its filter changed is being looked through
     generation: int = 1  # of its archives
     sealed: int = 0  # items in archives
 

@@ -20,6 +20,7 @@ from services.store import Store
 from services.syndicate.document import Document
 from services.syndicate.documents import Documents
 from services.syndicate.joiner import Site
+from services.syndicate.saved import SavedFilters
 from services.syndicate.worker import syndicate_articles
 
 T0 = datetime(2026, 11, 3, 8, 15, tzinfo=UTC)
@@ -36,6 +37,7 @@ class Desk:
     now: datetime = T0
     updates: list[FeedUpdated] = field(default_factory=list)
     pending: list[OutboxRow] = field(default_factory=list)
+    saved: SavedFilters | None = None
     ids: Any = field(default_factory=lambda: count(1))
 
     async def accept(self, *events: dict[str, Any]) -> None:
@@ -78,6 +80,7 @@ class Desk:
             clock=lambda: self.now,
             base_url=BASE,
             publisher="Le Fil",
+            saved=self.saved,
         )
         return taken
 

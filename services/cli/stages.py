@@ -46,14 +46,17 @@ async def start_stages(stack: AsyncExitStack, running: Running) -> None:
         off = frozenset(running.settings.enrich_off)
         handlers["enrich"] = partial(enrich_articles, store=running.store, pool=running.pool, off=off, **parts)
     if "syndicate" in running.stages:
+        from services.cli.saved_feeds import start_saved_feeds
         from services.syndicate.worker import syndicate_articles
 
+        saved = await start_saved_feeds(running)
         handlers["syndicate"] = partial(
             syndicate_articles,
             store=running.store,
             pool=running.pool,
             base_url=running.base_url,
             publisher=running.settings.title,
+            saved=saved,
             shown=partial(_time_feeds, running),
             **parts,
         )

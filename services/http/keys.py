@@ -18,6 +18,7 @@ _FEED_TOKEN = re.compile(r"(wrf_([0-9A-Za-z]{8,32})_[0-9A-Za-z]{32})([0-9A-Za-z]
 SCOPES = {
     "articles:write": "publish, revise and retract articles",
     "articles:read": "read articles and their traces",
+    "feeds:write": "make, change, rename and end saved feeds",
     "webhooks:write": "create, change, test and delete webhooks and subscribers; replay and retry deliveries",
     "webhooks:read": "read webhooks, subscribers and deliveries",
     "ops:read": "read statistics, metrics, feeds and dead letters",

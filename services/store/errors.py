@@ -18,3 +18,7 @@ class StoreFull(StoreUnavailable):
 
     def __init__(self, message: str, retry_after_s: float = 30.0) -> None:
         super().__init__(message, retry_after_s)
+
+
+class DefinitionsMoved(Exception):  # noqa: N818 it names a state
+    """What was decided by saved feeds as they were: they have changed since. Nothing was written; decide again."""

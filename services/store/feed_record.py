@@ -9,8 +9,10 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, select, updat
 from schemas.event import FeedUpdated
 from schemas.jobs import FeedRef, OutboxRow, SyndicatePlan
 from schemas.topics import FEED_UPDATED
-from services.store import settle
+from services.store import past, search, settle
 from services.store.columns import document
+from services.store.definitions import standing
+from services.store.errors import DefinitionsMoved
 from services.store.ledger import Ledger
 from services.store.outbox_rows import Message, add
 from services.store.sql import listed, upsert
@@ -73,9 +75,11 @@ _JOIN = Statement(
         set_={
             "moved_at": _member.excluded.moved_at,
             "version": _member.excluded.version,
+            "filtered": _member.excluded.filtered,
             "left_at": None,
             "why": None,
             "sealed": None,  # it shows in the subscription document again
+            "gone_at": _member.excluded.gone_at,
         },
     )
 )
@@ -116,6 +120,9 @@ class _Recorder:
         self.dropped: list[dict[str, Any]] = []
         self.joined: list[dict[str, Any]] = []
         self.left: list[dict[str, Any]] = []
+        self.found: list[dict[str, Any]] = []
+        self.lost: list[str] = []
+        self.changes: list[past.Change] = []
 
     def apply(self, plan: SyndicatePlan) -> None:
         """Note what one plan changes."""
@@ -146,8 +153,17 @@ class _Recorder:
                 "size": max(map(len, fragments.values()), default=0),
             }
         )
+        if changed and before is not None:
+            entry = None if gone else plan.entry
+            over = entry is None or entry.gone_at is not None
+            updated = None if entry is None else entry.updated
+            self.changes.append(past.Change(plan.article_id, before.made, plan.version, held, over, updated))
         if changed:
             self._fragments(plan, held, fragments)
+            if plan.indexed is not None and not gone:
+                self.found.append(search.row_of(plan.article_id, plan.version, self.now, plan.indexed))
+            elif before is not None:
+                self.lost.append(plan.article_id)
 
     def _fragments(self, plan: SyndicatePlan, held: dict[str, bytes], fragments: dict[str, bytes]) -> None:
         self.held[plan.article_id] = fragments
@@ -170,7 +186,14 @@ class _Recorder:
             self.refs[name] = ref
             self.touched[name] = self.touched.get(name, 0) + (0 if there else 1)
             self.joined.append(
-                {"feed": name, "article_id": plan.article_id, "first_seen": self.now, "moved_at": self.now}
+                {
+                    "feed": name,
+                    "article_id": plan.article_id,
+                    "first_seen": self.now,
+                    "moved_at": self.now,
+                    "filtered": 1 if ref.filtered else None,
+                    "gone_at": plan.entry.gone_at if plan.entry is not None else None,
+                }
             )
             members[name] = True
         for name, there in members.items():
@@ -185,7 +208,12 @@ class _Recorder:
         _KEEP_ENTRY.many(self.connection, self.new_entries)
         _KEEP_FRAGMENT.many(self.connection, self.new_fragments)
         _DROP_FRAGMENT.many(self.connection, self.dropped)
+        search.drop(self.connection, self.lost)
+        search.keep(self.connection, self.found)
+        for name in past.feeds_to_renew(self.connection, self.changes):
+            self.touched.setdefault(name, 0)
         versions = self._feeds()
+        past.keep(self.connection, self.changes, self.now)
         _JOIN.many(self.connection, [{**each, "version": versions[each["feed"]]} for each in self.joined])
         _LEAVE.many(self.connection, self.left)
         messages = [
@@ -227,8 +255,12 @@ class _Recorder:
         return versions
 
 
-def record(connection: Connection, plans: Sequence[SyndicatePlan], now: datetime) -> list[OutboxRow]:
+def record(
+    connection: Connection, plans: Sequence[SyndicatePlan], now: datetime, definitions: int | None = None
+) -> list[OutboxRow]:
     """See `Feeds.record`."""
+    if definitions is not None and standing(connection) != definitions:
+        raise DefinitionsMoved
     recorder = _Recorder(connection, plans, now)
     newest: dict[str, SyndicatePlan] = {}
     for plan in plans:

@@ -1,7 +1,7 @@
 """What the syndicate stage loads, and what readers' documents are made of."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
@@ -13,24 +13,25 @@ from schemas.delivery import WorkState
 from schemas.enrichment import Enrichment
 from schemas.event import EventType, ThinEvent
 from schemas.feed import Entry, Moved
-from schemas.jobs import OutboxRow, Page, Shown, SyndicateJob, SyndicatePlan, WindowItem
+from schemas.history import Moves, Place, SealedPage, Window
+from schemas.jobs import FeedBody, OutboxRow, Page, Shown, SyndicateJob, SyndicatePlan, WindowItem
 from schemas.lifecycle import ArticleState
 from schemas.records import CarriedBy, FeedRow
+from services.store import windows
 from services.store.accept import state_of
 from services.store.columns import parsed
 from services.store.database import Database
 from services.store.enrichments import opens_at
+from services.store.feed_head import FEEDS, feed_row, find, head
 from services.store.feed_record import record
 from services.store.sql import cursor_of, listed, read_cursor
 from services.store.statement import Statement
 from services.store.tables import (
-    archive,
     article,
     enrichment,
     entry,
     event,
     feed,
-    feed_alias,
     feed_definition,
     fragment,
     membership,
@@ -73,55 +74,12 @@ _VIEWS = Statement(
     .where(article.c.id.in_(listed("ids")))
 )
 _EVER = Statement(
-    select(membership.c.article_id, membership.c.feed)
+    select(membership.c.article_id, membership.c.feed, membership.c.filtered)
     .where(membership.c.article_id.in_(listed("ids")))
     .order_by(membership.c.feed)
 )
 _IRI = re.compile(r"(?:tag:|urn:[A-Za-z0-9][A-Za-z0-9-]{1,31}:)(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+")
 _NAMESPACE = Statement(select(meta.c.value).where(meta.c.name == "namespace"))
-FEEDS = (
-    select(
-        feed.c.name,
-        feed.c.kind,
-        feed.c.lang,
-        feed.c.version,
-        feed.c.changed_at,
-        feed.c["items"],
-        func.coalesce(feed_definition.c.title, feed.c.title).label("title"),
-        func.coalesce(feed_definition.c.address, feed.c.name).label("address"),
-        feed_definition.c.description,
-        feed_definition.c.filter,
-        feed_definition.c.owner,
-        func.coalesce(feed_definition.c.body, "full").label("body"),
-        feed_definition.c.max_age_s,
-        feed_definition.c.silent_after_s,
-        func.coalesce(feed_definition.c.created_at, feed.c.created_at).label("created_at"),
-        feed_definition.c.ended_at,
-        func.coalesce(archive.c.generation, 1).label("generation"),
-        func.coalesce(archive.c["items"], 0).label("sealed"),
-    )
-    .outerjoin(feed_definition, feed_definition.c.feed == feed.c.name)
-    .outerjoin(archive, archive.c.feed == feed.c.name)
-)
-_HEAD = Statement(FEEDS.where(feed.c.name == bindparam("of_feed")))
-_KEY = Statement(select(feed_definition.c.feed).where(feed_definition.c.address == bindparam("of_address")))
-_ALIAS = Statement(select(feed_alias.c.feed).where(feed_alias.c.address == bindparam("of_address")))
-_ITEMS = (
-    select(
-        membership.c.article_id,
-        entry.c.made,
-        membership.c.moved_at,
-        entry.c.published,
-        entry.c.updated,
-        entry.c.entry_id,
-        entry.c.gone_at,
-    )
-    .join(entry, entry.c.article_id == membership.c.article_id)
-    .where(membership.c.feed == bindparam("of_feed"), membership.c.left_at.is_(None), entry.c.data.is_not(None))
-    .limit(bindparam("most"))
-)
-_WINDOW = Statement(_ITEMS.order_by(membership.c.moved_at.desc(), membership.c.article_id.desc()))
-_GONE = Statement(_ITEMS.where(entry.c.gone_at >= bindparam("since")).order_by(entry.c.gone_at.desc()))
 _FRAGMENTS = Statement(
     select(fragment.c.article_id, fragment.c.version, fragment.c.data).where(
         fragment.c.article_id.in_(listed("ids")), fragment.c.format == bindparam("of_format")
@@ -146,6 +104,7 @@ class View(NamedTuple):
     entry_id: str
     key: str
     previous: Entry | None
+    feeds_filtered: frozenset[str]
 
 
 class Feeds:
@@ -164,54 +123,60 @@ class Feeds:
 
         return await self._database.read(query)
 
-    async def record(self, plans: Sequence[SyndicatePlan], now: datetime) -> list[OutboxRow]:
+    async def record(
+        self, plans: Sequence[SyndicatePlan], now: datetime, definitions: int | None = None
+    ) -> list[OutboxRow]:
         """Keep what feeds carry; each feed that changed grows by one version and one feed.updated row.
 
         A plan made from a version that is not newer than what was recorded last settles its event and
-        changes nothing else; so does a plan that changes no byte.
+        changes nothing else; so does a plan that changes no byte. `definitions` is the version of the saved
+        feeds by which the plans were made (None: by none): raises DefinitionsMoved if they changed since.
         """
-        return await self._database.write(lambda connection: record(connection, plans, now))
+        return await self._database.write(lambda connection: record(connection, plans, now, definitions))
 
     async def head(self, name: str) -> FeedRow | None:
         """Read one feed. None: no article was ever in it."""
-
-        def query(connection: Connection) -> FeedRow | None:
-            row = _HEAD.one(connection, of_feed=name)
-            return None if row is None else feed_row(row)
-
-        return await self._database.read(query)
+        return await self._database.read(lambda connection: head(connection, name))
 
     async def find(self, address: str) -> FeedRow | Moved | None:
         """Read the feed that stands under an address now; `Moved`: it did once. None: none ever did."""
+        return await self._database.read(lambda connection: find(connection, address))
 
-        def query(connection: Connection) -> FeedRow | Moved | None:
-            key = _KEY.one(connection, of_address=address)
-            row = _HEAD.one(connection, of_feed=address if key is None else key.feed)
-            if row is not None and row.address == address:
-                return feed_row(row)
-            alias = row if row is not None else _ALIAS.one(connection, of_address=address)
-            if alias is None:
-                return None
-            row = row if row is not None else _HEAD.one(connection, of_feed=alias.feed)
-            return None if row is None else Moved(row.address)
+    async def subscription(self, address: str) -> Window | Moved | None:
+        """Read what stands under an address, and all that its subscription document shows, in one snapshot."""
+        return await self._database.read(lambda connection: windows.window(connection, address))
 
-        return await self._database.read(query)
+    async def window(self, name: str, limit: int = windows.UNSEALED_MOST) -> list[WindowItem]:
+        """Read what a feed's subscription document shows now, last moved first: all that is not sealed."""
+        return await self._database.read(lambda connection: windows.unsealed(connection, name, limit))
 
-    async def window(self, name: str, limit: int = 2_500, gone_for: timedelta = timedelta(days=30)) -> list[WindowItem]:
-        """Read what a feed carries now, last moved first; the caller cuts.
+    async def sealed_page(
+        self, address: str, number: int, fragments: Mapping[FeedBody, str]
+    ) -> SealedPage | FeedRow | Moved | None:
+        """Read a sealed page in one snapshot, numbered from 1, with the fragments named for the feed's body.
 
-        Behind these comes what else was taken back within `gone_for` before the last move.
+        The feed's row alone: it has no such page (yet).
         """
 
-        def query(connection: Connection) -> list[WindowItem]:
-            items = [WindowItem(*row) for row in _WINDOW.rows(connection, of_feed=name, most=limit)]
-            if len(items) < limit:
-                return items  # that is all
-            since, held = items[0].moved_at - gone_for, {item.article_id for item in items}
-            gone = (WindowItem(*row) for row in _GONE.rows(connection, of_feed=name, most=limit, since=since))
-            return [*items, *(item for item in gone if item.article_id not in held)]
+        def query(connection: Connection) -> SealedPage | FeedRow | Moved | None:
+            row = find(connection, address)
+            if not isinstance(row, FeedRow):
+                return row
+            return windows.sealed_page(connection, row, number, fragments[row.body]) or row
 
         return await self._database.read(query)
+
+    async def moves(
+        self, address: str, behind: Place | datetime, limit: int = 100, most_bytes: int = 512 * 1024
+    ) -> Moves | Moved | None:
+        """Read what moved in a feed behind a place or after an instant, oldest first, in one snapshot.
+
+        At most `limit` items, and no more than `most_bytes` of them but one. Articles committed side by side
+        with a clock behind may come again after an instant; behind a place none is missing and none comes twice.
+        """
+        return await self._database.read(
+            lambda connection: windows.moves(connection, address, behind, limit, most_bytes)
+        )
 
     async def fragments(self, format_name: str, items: Sequence[tuple[str, int]]) -> dict[str, tuple[int, bytes]]:
         """Read entries' bytes by article id, each with the version it is of.
@@ -272,16 +237,15 @@ def carried_by(connection: Connection, article_id: str) -> list[CarriedBy]:
 
 
 def _views(connection: Connection, article_ids: list[str]) -> dict[str, View]:
-    ever: dict[str, list[str]] = {}
-    for article_id, name in _EVER.find(connection, article_ids):
-        if name not in (feeds := ever.setdefault(article_id, [])):
-            feeds.append(name)
+    ever: dict[str, dict[str, bool]] = {}  # article → feed → whether its filter took it out
+    for article_id, name, filtered in _EVER.find(connection, article_ids):
+        ever.setdefault(article_id, {})[name] = bool(filtered)
     rows = _VIEWS.find(connection, article_ids)
     namespace = UUID(_NAMESPACE.one(connection).value) if rows else UUID(int=0)
-    return {row.id: _view(row, tuple(ever.get(row.id, ())), namespace) for row in rows}
+    return {row.id: _view(row, ever.get(row.id, {}), namespace) for row in rows}
 
 
-def _view(row: Row[Any], ever: tuple[str, ...], namespace: UUID) -> View:
+def _view(row: Row[Any], ever: Mapping[str, bool], namespace: UUID) -> View:
     state = state_of(row)
     shown: Shown | None = None
     if row.content is not None and row.enrichment_data is not None:
@@ -298,10 +262,11 @@ def _view(row: Row[Any], ever: tuple[str, ...], namespace: UUID) -> View:
         expired=bool(row.expired),
         first_published=row.first_published,
         first_accepted_at=row.first_opened or row.first_accepted_at,
-        feeds_ever=ever,
+        feeds_ever=tuple(ever),
         entry_id=row.entry_id or minted(row.id, namespace),
         key=row.key or uuid5(namespace, row.id).hex,
         previous=None if row.entry_data is None else parsed(Entry, row.entry_data),
+        feeds_filtered=frozenset(name for name, filtered in ever.items() if filtered),
     )
 
 
@@ -318,7 +283,3 @@ def _thin(row: Row[Any]) -> ThinEvent:
         facts=row.facts,
         traceparent=row.traceparent,
     )
-
-
-def feed_row(row: Any) -> FeedRow:
-    return FeedRow.model_validate(row._asdict())

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from schemas.records import Stats, Trace
+from services.store.archives import Archives
 from services.store.articles import Articles
 from services.store.changes import Changes
 from services.store.database import Database
@@ -13,12 +14,16 @@ from services.store.deliveries import Deliveries
 from services.store.directory import Directory
 from services.store.endpoints import Endpoints
 from services.store.enrichments import Enrichments
+from services.store.feed_fills import FeedFills
 from services.store.feed_tokens import FeedTokens
 from services.store.feeds import Feeds
 from services.store.keys import Keys
 from services.store.meta import Meta
 from services.store.outbox import Outbox
 from services.store.pages import PageReads
+from services.store.saved_feeds import SavedFeeds
+from services.store.search import Search
+from services.store.static_copies import StaticCopies
 from services.store.stats import stats
 from services.store.subscribers import Subscribers
 from services.store.trace import trace
@@ -40,9 +45,14 @@ class Store:
         self.enrichments = Enrichments(database)
         self.feeds = Feeds(database)
         self.directory = Directory(database)
+        self.archives = Archives(database)
         self.pages = PageReads(database)
         self.changes = Changes(database)
         self.feed_tokens = FeedTokens(database)
+        self.static = StaticCopies(database)
+        self.saved_feeds = SavedFeeds(database)
+        self.feed_fills = FeedFills(database)
+        self.search = Search(database)
         self.subscribers = Subscribers(database)
         self.endpoints = Endpoints(database)
         self.deliveries = Deliveries(database)

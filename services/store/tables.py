@@ -297,6 +297,13 @@ feed_definition = _table(  # what people say of a feed; automatic feeds need non
 )
 Index("uq_feed_definition_address", feed_definition.c.address, unique=True)
 Index("ix_feed_definition_version", feed_definition.c.version)
+_unfilled = text("filled < version")
+Index(
+    "ix_feed_definition_unfilled",
+    feed_definition.c.version,
+    sqlite_where=_unfilled,
+    postgresql_where=_unfilled,
+)
 Index("ix_feed_definition_owner", feed_definition.c.owner)
 
 feed_alias = _table(  # addresses that a feed had: never given to another

@@ -5,7 +5,7 @@
 The same snapshot always gives the same plan: all times in it are data.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -19,10 +19,11 @@ from services.syndicate.formats.text import line
 
 
 def plan(job: SyndicateJob, *, base_url: str, publisher: str) -> SyndicatePlan:
-    """Plan the article's entry and its feeds. Fragments come later: `services.syndicate.render`.
+    """Plan the article's entry and its feeds. Fragments (`render`) and saved feeds (`with_saved`) come later.
 
-    Corrections, retractions and expiry reach every feed that ever carried it. What no feed ever
-    carried leaves no stub: a retraction that overtook its article must not make it known.
+    Corrections, retractions and expiry reach every feed that ever carried it; a feed whose filter took it out is
+    told only that it is gone. What no feed ever carried leaves no stub: a retraction that overtook its article
+    must not make it known.
     """
     entry, feeds = _decide(job, base_url, publisher)
     return SyndicatePlan(
@@ -36,7 +37,7 @@ def plan(job: SyndicateJob, *, base_url: str, publisher: str) -> SyndicatePlan:
 
 
 def _decide(job: SyndicateJob, base_url: str, publisher: str) -> tuple[Entry | None, tuple[FeedRef, ...]]:
-    ever = tuple(feed_ref(name) for name in job.feeds_ever)
+    ever = tuple(_ever(name, job) for name in job.feeds_ever)
     gone = job.state.is_retracted or job.expired
     if gone and not ever:
         return None, ()
@@ -45,8 +46,27 @@ def _decide(job: SyndicateJob, base_url: str, publisher: str) -> tuple[Entry | N
         return (_stub(job, last), ever) if last is not None else (None, ())
     if job.shown is None:
         return None, ()
-    feeds = {ref.name: ref for ref in (*automatic_feeds(job.shown.article, job.shown.enrichment), *reversed(ever))}
+    stays = tuple(ref for ref in reversed(ever) if ref.name not in job.feeds_filtered)
+    feeds = {ref.name: ref for ref in (*automatic_feeds(job.shown.article, job.shown.enrichment), *stays)}
     return _story(job, job.shown, base_url, publisher), tuple(feeds.values())
+
+
+def _ever(name: str, job: SyndicateJob) -> FeedRef:
+    ref = feed_ref(name)
+    return ref._replace(filtered=True) if name in job.feeds_filtered else ref
+
+
+def with_saved(made: SyndicatePlan, matched: Iterable[str]) -> SyndicatePlan:
+    """Let the saved feeds carry it too that it matches, by key.
+
+    Whoever carried it keeps it, matching or not: a correction reaches every feed that showed what it corrects.
+    Only a story joins; what is gone stays where it was.
+    """
+    if made.entry is None or made.entry.state != "published":
+        return made
+    feeds = {ref.name: ref for ref in made.feeds}
+    feeds.update({key: FeedRef(key, key, "saved") for key in matched})
+    return made._replace(feeds=tuple(feeds.values()))
 
 
 def _stub(job: SyndicateJob, last: Entry) -> Entry:

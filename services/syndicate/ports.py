@@ -6,7 +6,8 @@ from typing import Protocol
 
 from schemas.dead_letter import DeadLetter
 from schemas.feed import Moved
-from schemas.jobs import OutboxRow, SyndicateJob, SyndicatePlan, WindowItem
+from schemas.history import Moves, Place, SealedPage, Window
+from schemas.jobs import FeedBody, OutboxRow, SyndicateJob, SyndicatePlan
 from schemas.records import FeedRow
 
 
@@ -17,8 +18,18 @@ class FeedReads(Protocol):
         """Read the feed that stands under an address; `Moved`: it did once. None: none ever did."""
         ...
 
-    async def window(self, name: str) -> Sequence[WindowItem]:
-        """Read what moved in it last, newest move first: at least what `window.cut` may keep, then older tombstones."""
+    async def subscription(self, address: str) -> Window | Moved | None:
+        """Read what stands under an address, and all that its subscription document shows, in one snapshot."""
+        ...
+
+    async def sealed_page(
+        self, address: str, number: int, fragments: Mapping[FeedBody, str]
+    ) -> SealedPage | FeedRow | Moved | None:
+        """Read a sealed page in one snapshot; the feed's row alone: it has none of that number."""
+        ...
+
+    async def moves(self, address: str, behind: Place | datetime, limit: int) -> Moves | Moved | None:
+        """Read what moved behind a place or after an instant, oldest first, in one snapshot."""
         ...
 
     async def fragments(self, format_name: str, items: Sequence[tuple[str, int]]) -> Mapping[str, tuple[int, bytes]]:
@@ -37,8 +48,13 @@ class FeedWrites(Protocol):
         """Load those of the events whose syndication is still waiting."""
         ...
 
-    async def record(self, plans: Sequence[SyndicatePlan], now: datetime) -> Sequence[OutboxRow]:
-        """Write entries, fragments and memberships and settle the work, in one transaction."""
+    async def record(
+        self, plans: Sequence[SyndicatePlan], now: datetime, definitions: int | None = None
+    ) -> Sequence[OutboxRow]:
+        """Write entries, fragments and memberships and settle the work, in one transaction.
+
+        Raises `DefinitionsMoved` if saved feeds are no longer at this version.
+        """
         ...
 
 

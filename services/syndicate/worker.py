@@ -1,6 +1,6 @@
 """Read enriched events, record what feeds carry of each article. All I/O of this stage is here.
 
-article.enriched ─▶ load ─▶ plan ─▶ render (process pool) ─▶ record ─▶ feed.updated
+article.enriched ─▶ load ─▶ plan ─▶ prepare (process pool) ─▶ match saved feeds ─▶ record ─▶ feed.updated
 """
 
 import asyncio
@@ -14,11 +14,14 @@ from pydantic import ValidationError
 from schemas.dead_letter import DeadLetter
 from schemas.event import ThinEvent
 from schemas.feed import Entry as FeedEntry
-from schemas.jobs import SyndicateJob, SyndicatePlan
+from schemas.jobs import OutboxRow, SyndicateJob, SyndicatePlan
 from services.bus.entry import Batch, Entry
-from services.syndicate.core import plan
+from services.store.errors import DefinitionsMoved
+from services.syndicate.core import plan, with_saved
 from services.syndicate.ports import Publishes, Store
-from services.syndicate.render import Rendered, render
+from services.syndicate.prepare import Prepared, prepare
+from services.syndicate.render import Rendered
+from services.syndicate.saved import SavedFilters
 
 _log = structlog.get_logger(__name__)
 
@@ -34,6 +37,7 @@ async def syndicate_articles(
     clock: Callable[[], datetime],
     base_url: str,
     publisher: str,
+    saved: SavedFilters | None = None,
     shown: Callable[[Sequence[str]], None] = lambda _event_ids: None,
 ) -> None:
     """Bring each enriched article into its feeds at least once; record it exactly once.
@@ -50,24 +54,41 @@ async def syndicate_articles(
     for job in jobs.values():
         plans.append(plan(job, base_url=base_url, publisher=publisher))
         await asyncio.sleep(0)  # a batch of long articles takes milliseconds: let others run
-    rendered = await _rendered(plans, pool)
+    prepared = await _prepared(plans, pool)
     good: list[SyndicatePlan] = []
     for each in plans:
-        made = rendered.get((each.article_id, each.version), Rendered({}))
+        made, indexed = prepared.get((each.article_id, each.version), Prepared(Rendered({})))
         if made.fault is None:
-            good.append(each._replace(fragments=made.fragments))
+            good.append(each._replace(fragments=made.fragments, indexed=indexed))
         else:
             dead.append(_given_up(jobs[each.event_id], made.fault, clock()))
     if dead:
         await store.work.give_up(dead, clock())
         _log.error("syndicate.quarantined", articles=[letter.article_id for letter in dead])
-    rows = await store.feeds.record(good, clock()) if good else []
+    rows = await _record(good, store, saved, clock()) if good else []
     shown([each.event_id for each in good])
     await relay.publish(rows)  # lost in a crash? the sweeper finds the rows
 
 
-async def _rendered(plans: Sequence[SyndicatePlan], pool: Executor) -> dict[tuple[str, int], Rendered]:
-    """Render each snapshot once, however many events of the batch led to it."""
+async def _record(
+    plans: list[SyndicatePlan], store: Store, saved: SavedFilters | None, now: datetime
+) -> Sequence[OutboxRow]:
+    """Find the saved feeds that take each article in, and record it; again if they changed meanwhile."""
+    if saved is None:
+        return await store.feeds.record(plans, now)
+    while True:
+        version, matched = saved.version, list[SyndicatePlan]()
+        for each in plans:
+            matched.append(each if each.indexed is None else with_saved(each, saved.match(each.indexed)))
+            await asyncio.sleep(0)
+        try:
+            return await store.feeds.record(matched, now, version)
+        except DefinitionsMoved:
+            await saved.refresh()
+
+
+async def _prepared(plans: Sequence[SyndicatePlan], pool: Executor) -> dict[tuple[str, int], Prepared]:
+    """Prepare each snapshot once, however many events of the batch led to it."""
     entries = {(each.article_id, each.version): each.entry for each in plans if each.entry is not None}
     if not entries:
         return {}
@@ -78,18 +99,18 @@ async def _rendered(plans: Sequence[SyndicatePlan], pool: Executor) -> dict[tupl
     return dict(zip(entries, made, strict=True))
 
 
-async def _alone(entry: FeedEntry, pool: Executor) -> Rendered:
+async def _alone(entry: FeedEntry, pool: Executor) -> Prepared:
     why = ""
     for _ in range(DEADLY):
         try:
             return (await _run([entry], pool))[0]
         except BrokenExecutor as error:
             why = str(error)
-    return Rendered({}, f"poison: ended {DEADLY} processes, alone in each: {why}")
+    return Prepared(Rendered({}, f"poison: ended {DEADLY} processes, alone in each: {why}"))
 
 
-async def _run(entries: list[FeedEntry], pool: Executor) -> list[Rendered]:
-    return await asyncio.wrap_future(pool.submit(render, entries))
+async def _run(entries: list[FeedEntry], pool: Executor) -> list[Prepared]:
+    return await asyncio.wrap_future(pool.submit(prepare, entries))
 
 
 def _read(entries: Sequence[Entry], now: datetime) -> tuple[list[ThinEvent], list[DeadLetter]]:

@@ -62,6 +62,14 @@ def _definitions() -> None:
     )
     op.create_index("uq_feed_definition_address", "feed_definition", ["address"], unique=True)
     op.create_index("ix_feed_definition_version", "feed_definition", ["version"])
+    unfilled = sa.text("filled < version")
+    op.create_index(
+        "ix_feed_definition_unfilled",
+        "feed_definition",
+        ["version"],
+        sqlite_where=unfilled,
+        postgresql_where=unfilled,
+    )
     op.create_index("ix_feed_definition_owner", "feed_definition", ["owner"])
     op.execute(sa.text("INSERT INTO meta (name, value) VALUES ('definitions', '0')"))
     op.create_table(
