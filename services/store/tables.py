@@ -537,3 +537,75 @@ api_key = _table(
     Column("subscriber_id", Words, ForeignKey("subscriber.id")),
     sqlite_with_rowid=False,
 )
+
+feed_day = _table(  # what readers fetched of a feed in a format on a day (days since 1970, UTC)
+    "feed_day",
+    Column("feed", Words, primary_key=True),
+    Column("day", Whole, primary_key=True, autoincrement=False),
+    Column("format", Words, primary_key=True),
+    _must("requests", Whole),
+    _must("not_modified", Whole),
+    _must("limited", Whole),  # answered 429
+    _must("bytes", Whole),
+    sqlite_with_rowid=False,
+)
+Index("ix_feed_day_day", feed_day.c.day)
+
+feed_client = _table(  # the same by the name of the program: never an address, nor anything made of one
+    "feed_client",
+    Column("feed", Words, primary_key=True),
+    Column("day", Whole, primary_key=True, autoincrement=False),
+    Column("format", Words, primary_key=True),
+    Column("client", Words, primary_key=True),
+    _must("requests", Whole),
+    _must("not_modified", Whole),
+    _must("unconditional", Whole),  # 200s to requests that named no validator
+    _must("limited", Whole),
+    _must("bytes", Whole),
+    Column("subscribers", Whole),  # as it reported; None: it reads for one person
+    sqlite_with_rowid=False,
+)
+Index("ix_feed_client_day", feed_client.c.day)
+
+feed_readers = _table(  # how many different single readers came on a day
+    "feed_readers",
+    Column("feed", Words, primary_key=True),
+    Column("day", Whole, primary_key=True, autoincrement=False),
+    _must("readers", Whole),
+    Column("sketch", Blob),  # of the day that is not over: a count that several processes can add to
+)
+Index("ix_feed_readers_day", feed_readers.c.day)
+
+feed_pulse = _table(  # the rhythm in which a feed changes
+    "feed_pulse",
+    Column("feed", Words, primary_key=True),
+    _must("since", Moment),
+    _must("last_at", Moment),
+    _must("moves", Whole),
+    _must("longest_s", Whole),  # the longest pause, halved every fortnight
+    sqlite_with_rowid=False,
+)
+
+feed_check = _table(  # a document as it was judged last
+    "feed_check",
+    Column("feed", Words, primary_key=True),
+    Column("format", Words, primary_key=True),
+    _must("version", Whole),
+    _must("checked_at", Moment),
+    _must("bytes", Whole),
+    _must("faults", Whole),
+    sqlite_with_rowid=False,
+)
+_faulty = text("faults > 0")
+Index("ix_feed_check_faulty", feed_check.c.feed, sqlite_where=_faulty, postgresql_where=_faulty)
+
+feed_fault = _table(  # the rules that it broke
+    "feed_fault",
+    Column("feed", Words, primary_key=True),
+    Column("format", Words, primary_key=True),
+    Column("n", Small, primary_key=True, autoincrement=False),
+    _must("rule", Small),
+    _must("place", Words),
+    _must("what", Words),
+    sqlite_with_rowid=False,
+)
