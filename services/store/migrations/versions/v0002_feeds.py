@@ -32,6 +32,7 @@ def upgrade() -> None:
     _memberships()
     _entries()
     _static()
+    _health()
 
 
 def _definitions() -> None:
@@ -273,6 +274,88 @@ def _static() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_static_object_feed", "static_object", ["place", "feed", "part"])
+
+
+def _health() -> None:
+    """Create what is counted and judged of feeds."""
+    op.create_table(
+        "feed_day",
+        sa.Column("feed", sa.Text(), nullable=False),
+        sa.Column("day", WHOLE, nullable=False),
+        sa.Column("format", sa.Text(), nullable=False),
+        sa.Column("requests", WHOLE, nullable=False),
+        sa.Column("not_modified", WHOLE, nullable=False),
+        sa.Column("limited", WHOLE, nullable=False),
+        sa.Column("bytes", WHOLE, nullable=False),
+        sa.PrimaryKeyConstraint("feed", "day", "format", name=op.f("pk_feed_day")),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_feed_day_day", "feed_day", ["day"])
+    op.create_table(
+        "feed_client",
+        sa.Column("feed", sa.Text(), nullable=False),
+        sa.Column("day", WHOLE, nullable=False),
+        sa.Column("format", sa.Text(), nullable=False),
+        sa.Column("client", sa.Text(), nullable=False),
+        sa.Column("requests", WHOLE, nullable=False),
+        sa.Column("not_modified", WHOLE, nullable=False),
+        sa.Column("unconditional", WHOLE, nullable=False),
+        sa.Column("limited", WHOLE, nullable=False),
+        sa.Column("bytes", WHOLE, nullable=False),
+        sa.Column("subscribers", WHOLE, nullable=True),
+        sa.PrimaryKeyConstraint("feed", "day", "format", "client", name=op.f("pk_feed_client")),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_feed_client_day", "feed_client", ["day"])
+    op.create_table(
+        "feed_readers",
+        sa.Column("feed", sa.Text(), nullable=False),
+        sa.Column("day", WHOLE, nullable=False),
+        sa.Column("readers", WHOLE, nullable=False),
+        sa.Column("sketch", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("feed", "day", name=op.f("pk_feed_readers")),
+        sqlite_strict=True,
+    )
+    op.create_index("ix_feed_readers_day", "feed_readers", ["day"])
+    op.create_table(
+        "feed_pulse",
+        sa.Column("feed", sa.Text(), nullable=False),
+        sa.Column("since", WHOLE, nullable=False),
+        sa.Column("last_at", WHOLE, nullable=False),
+        sa.Column("moves", WHOLE, nullable=False),
+        sa.Column("longest_s", WHOLE, nullable=False),
+        sa.PrimaryKeyConstraint("feed", name=op.f("pk_feed_pulse")),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "feed_check",
+        sa.Column("feed", sa.Text(), nullable=False),
+        sa.Column("format", sa.Text(), nullable=False),
+        sa.Column("version", WHOLE, nullable=False),
+        sa.Column("checked_at", WHOLE, nullable=False),
+        sa.Column("bytes", WHOLE, nullable=False),
+        sa.Column("faults", WHOLE, nullable=False),
+        sa.PrimaryKeyConstraint("feed", "format", name=op.f("pk_feed_check")),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+    faulty = sa.text("faults > 0")
+    op.create_index("ix_feed_check_faulty", "feed_check", ["feed"], sqlite_where=faulty, postgresql_where=faulty)
+    op.create_table(
+        "feed_fault",
+        sa.Column("feed", sa.Text(), nullable=False),
+        sa.Column("format", sa.Text(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("rule", sa.Integer(), nullable=False),
+        sa.Column("place", sa.Text(), nullable=False),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("feed", "format", "n", name=op.f("pk_feed_fault")),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
 
 
 def _parts(connection: sa.Connection, size: int = 10_000) -> Iterator[list[str]]:
