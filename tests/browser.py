@@ -121,7 +121,7 @@ async def look(browser: Browser, url: str) -> Visit:
               handlers: [...document.querySelectorAll("*")].filter(
                 (one) => one.getAttributeNames().some((name) => name.startsWith("on"))).length,
               frames: document.querySelectorAll("iframe, object, embed").length,
-              planted: document.querySelectorAll(":not(.body) > img[src$='x']").length,
+              planted: [...document.querySelectorAll("img[src$='x']")].filter((one) => !one.closest(".body")).length,
               lang: document.documentElement.lang,
             })"""
         )

@@ -31,6 +31,7 @@ _HEADINGS: dict[FeedKind, str] = {
     "author": "Authors",
     "tag": "Tags",
 }
+_BY_NAME: dict[str, FeedKind] = {kind: kind for kind in _HEADINGS}
 
 
 class ReadsDirectory(Protocol):
@@ -109,7 +110,7 @@ class Directory:
         )
 
     async def _kind(self, request: Request, asked: str, after: str | None) -> Response:
-        kind = next((each for each in _HEADINGS if each == asked), None)
+        kind = _BY_NAME.get(asked)
         if kind is None:
             return self._pages.notice(
                 request, 404, "No such list", "Feeds are listed by section, language, source, author and tag."
