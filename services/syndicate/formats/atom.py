@@ -4,9 +4,10 @@ A retracted or expired story becomes a tombstone: `ref` is its id, `when` the in
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from schemas.article import Author
-from schemas.feed import Entry, FeedHead
+from schemas.feed import Entry, FeedHead, FeedLink
 from services.syndicate.formats.base import Format
 from services.syndicate.formats.content import (
     enclosure,
@@ -18,7 +19,7 @@ from services.syndicate.formats.content import (
     summary_text,
 )
 from services.syndicate.formats.feedgen_adapter import Element, Item, atom_fragment
-from services.syndicate.formats.head import SEVERAL_LANGUAGES, history
+from services.syndicate.formats.head import REMEMBERED, SEVERAL_LANGUAGES, history
 from services.syndicate.formats.markup import ATOM as NAMESPACE
 from services.syndicate.formats.markup import (
     ATOM_NAMESPACES,
@@ -27,15 +28,14 @@ from services.syndicate.formats.markup import (
     declared,
     element,
     empty,
-    joined,
 )
 from services.syndicate.formats.media import media
 from services.syndicate.formats.text import as_html, line, looks_like_html, markup, quoted, rfc3339, xml_text
 
 _TYPE = "application/atom+xml"
 # feedgen builds Atom in no namespace under a literal xmlns; so do we, and fragments fit in as they are.
-_ROOT = f'{DECLARATION}<feed{declared(ATOM_NAMESPACES)} xmlns="{NAMESPACE}"'
-_TOMBSTONES = f' xmlns:at="{TOMBSTONES}"'
+_ROOT = f'{DECLARATION}<feed{declared(ATOM_NAMESPACES)} xmlns="{NAMESPACE}"'.encode()
+_TOMBSTONES = f' xmlns:at="{TOMBSTONES}"'.encode()
 _DELETED = b"<at:deleted-entry "
 
 
@@ -113,28 +113,38 @@ def _summary(entry: Entry) -> bytes | None:
 
 def _document(feed: FeedHead, fragments: Sequence[bytes]) -> bytes:
     # Few programs know RFC 6721's namespace: it is declared where it is used.
-    tombstones = any(one.startswith(_DELETED) for one in fragments)
-    head = (
-        f'{_ROOT}{_TOMBSTONES if tombstones else ""} xml:lang="{quoted(feed.lang or SEVERAL_LANGUAGES)}">'
-        f"{element('id', feed.id)}{element('title', line(feed.title))}{element('subtitle', line(feed.description))}"
-        f"<updated>{rfc3339(feed.updated)}</updated>"
-        f"<author>{element('name', line(feed.publisher))}</author>"
-        f"{_feed_links(feed)}"
-        f"<generator>Wireroom</generator>"
-        f"{element('icon', feed.icon_url)}{element('rights', line(feed.rights or ''))}{history(feed)}"
+    tombstones = _TOMBSTONES if _DELETED in [one[: len(_DELETED)] for one in fragments] else b""
+    above, below = _constant(
+        feed.id, feed.title, feed.description, feed.publisher, feed.home_url, feed.self_url, feed.hub_urls,
+        feed.links, feed.lang, feed.rights, feed.icon_url,
+    )  # fmt: skip
+    dated = f"{above}{rfc3339(feed.updated)}{below}{history(feed)}"
+    return b"".join((_ROOT, tombstones, dated.encode(), *fragments, b"</feed>"))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _constant(  # noqa: PLR0917 - the key of the cache
+    id_: str, title: str, description: str, publisher: str, home_url: str, self_url: str, hub_urls: Sequence[str],
+    links: Sequence[FeedLink], lang: str | None, rights: str | None, icon_url: str | None,
+) -> tuple[str, str]:  # fmt: skip
+    """Write what stands above and below a feed's date: it changes seldom, the date with every entry."""
+    above = (
+        f' xml:lang="{quoted(lang or SEVERAL_LANGUAGES)}">{element("id", id_)}{element("title", line(title))}'
+        f"{element('subtitle', line(description))}<updated>"
     )
-    return joined(head, fragments, b"</feed>")
-
-
-def _feed_links(feed: FeedHead) -> str:
-    return "".join(
+    links_ = "".join(
         (
-            empty("link", rel="self", type=_TYPE, href=feed.self_url),
-            empty("link", rel="alternate", type="text/html", href=feed.home_url),
-            *(empty("link", rel="hub", href=hub) for hub in feed.hub_urls),
-            *(empty("link", rel=one.rel, type=_TYPE, href=one.href) for one in feed.links),
+            empty("link", rel="self", type=_TYPE, href=self_url),
+            empty("link", rel="alternate", type="text/html", href=home_url),
+            *(empty("link", rel="hub", href=hub) for hub in hub_urls),
+            *(empty("link", rel=one.rel, type=_TYPE, href=one.href) for one in links),
         )
     )
+    below = (
+        f"</updated><author>{element('name', line(publisher))}</author>{links_}<generator>Wireroom</generator>"
+        f"{element('icon', icon_url)}{element('rights', line(rights or ''))}"
+    )
+    return above, below
 
 
 ATOM = Format("atom", _TYPE, _entry, _document, tombstones=True, summary=_summary)

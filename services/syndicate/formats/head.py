@@ -5,6 +5,9 @@ from schemas.feed import FeedHead
 SEVERAL_LANGUAGES = "mul"
 """ISO 639-2, RFC 5646 §4.1: a feed of several languages; each entry names its own."""
 
+REMEMBERED = 1_024
+"""Heads kept as text, about 1 KB each: joining a feed that moves often writes its date alone."""
+
 
 def history(feed: FeedHead) -> str:
     """Mark a sealed archive or a complete feed (RFC 5005 §2, §4); a complete feed has no pages beside it."""

@@ -4,8 +4,9 @@ A retracted story stays as a stub for as long as the window holds it; an expired
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
-from schemas.feed import Entry, FeedHead
+from schemas.feed import Entry, FeedHead, FeedLink
 from services.syndicate.formats.base import Format
 from services.syndicate.formats.content import (
     enclosure,
@@ -18,7 +19,7 @@ from services.syndicate.formats.content import (
     summary_text,
 )
 from services.syndicate.formats.feedgen_adapter import Element, Item, rss_fragment
-from services.syndicate.formats.head import SEVERAL_LANGUAGES, history
+from services.syndicate.formats.head import REMEMBERED, SEVERAL_LANGUAGES, history
 from services.syndicate.formats.markup import DECLARATION, RSS_NAMESPACES, by_number, declared, element, empty
 from services.syndicate.formats.media import media
 from services.syndicate.formats.text import as_html, line, rfc822
@@ -71,30 +72,42 @@ def _summary(entry: Entry) -> bytes | None:
 
 
 def _document(feed: FeedHead, fragments: Sequence[bytes]) -> bytes:
-    title = element("title", line(feed.title))
-    link = element("link", feed.home_url)
-    shows = image_type(feed.icon_url or "") in _CHANNEL_IMAGES
-    image = f"<image>{element('url', feed.icon_url)}{title}{link}</image>" if shows else ""
-    head = (
-        f"{_ROOT}{title}{link}"
-        f"{element('description', line(feed.description) or line(feed.title))}"
-        f"{_links(feed)}"
-        f"{element('language', feed.lang or SEVERAL_LANGUAGES)}"
-        f"{element('copyright', line(feed.rights or ''))}"
-        f"<lastBuildDate>{rfc822(feed.updated)}</lastBuildDate>"
-        f"<generator>Wireroom</generator><docs>https://www.rssboard.org/rss-specification</docs>"
-        f"<ttl>{feed.ttl_minutes}</ttl>{_pace(feed.ttl_minutes)}{image}{history(feed)}"
+    above, below = _constant(
+        feed.title, feed.description, feed.home_url, feed.self_url, feed.hub_urls, feed.links,
+        feed.lang, feed.rights, feed.icon_url, feed.ttl_minutes,
+    )  # fmt: skip
+    dated = f"{rfc822(feed.updated)}{below}{history(feed)}"
+    return b"".join((above, dated.encode(), *fragments, b"</channel></rss>"))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _constant(  # noqa: PLR0917 - the key of the cache
+    title: str, description: str, home_url: str, self_url: str, hub_urls: Sequence[str], links: Sequence[FeedLink],
+    lang: str | None, rights: str | None, icon_url: str | None, ttl_minutes: int,
+) -> tuple[bytes, str]:  # fmt: skip
+    """Write what stands above and below a channel's date: it changes seldom, the date with every entry."""
+    named, page = element("title", line(title)), element("link", home_url)
+    shows = image_type(icon_url or "") in _CHANNEL_IMAGES
+    image = f"<image>{element('url', icon_url)}{named}{page}</image>" if shows else ""
+    above = (
+        f"{_ROOT}{named}{page}{element('description', line(description) or line(title))}"
+        f"{_links(self_url, hub_urls, links)}{element('language', lang or SEVERAL_LANGUAGES)}"
+        f"{element('copyright', line(rights or ''))}<lastBuildDate>"
     )
-    return b"".join((by_number(head.encode()), *fragments, b"</channel></rss>"))
+    below = (
+        "</lastBuildDate><generator>Wireroom</generator><docs>https://www.rssboard.org/rss-specification</docs>"
+        f"<ttl>{ttl_minutes}</ttl>{_pace(ttl_minutes)}{image}"
+    )
+    return by_number(above.encode()), by_number(below.encode()).decode()
 
 
-def _links(feed: FeedHead) -> str:
+def _links(self_url: str, hub_urls: Sequence[str], links: Sequence[FeedLink]) -> str:
     """Atom links in RSS: the one of this document first, as readers take the first (RSS Profile, atom:link)."""
     return "".join(
         (
-            empty("atom:link", href=feed.self_url, rel="self", type=_TYPE),
-            *(empty("atom:link", href=hub, rel="hub") for hub in feed.hub_urls),
-            *(empty("atom:link", href=one.href, rel=one.rel, type=_TYPE) for one in feed.links),
+            empty("atom:link", href=self_url, rel="self", type=_TYPE),
+            *(empty("atom:link", href=hub, rel="hub") for hub in hub_urls),
+            *(empty("atom:link", href=one.href, rel=one.rel, type=_TYPE) for one in links),
         )
     )
 

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from html import escape
 
 _C0 = bytes([*range(9), 0x0B, 0x0C, *range(0x0E, 0x20)])
@@ -113,11 +114,13 @@ def has_leftwards(text: str) -> bool:
     return not text.isascii() and _LEFTWARDS.search(text) is not None
 
 
+@lru_cache(maxsize=1_024)
 def rfc3339(moment: datetime) -> str:
     """Whole seconds, UTC, `Z` (RFC 3339)."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@lru_cache(maxsize=1_024)
 def rfc822(moment: datetime) -> str:
     """`Tue, 03 Nov 2026 08:15:00 GMT`: English in every locale (RFC 822 as amended by RFC 1123).
 
