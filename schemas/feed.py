@@ -128,6 +128,12 @@ class Ended(NamedTuple):
     at: datetime
 
 
+class Replaced(NamedTuple):
+    """This page of the feed's archive is no more, since something in it was taken back. `address` is the feed's."""
+
+    address: str
+
+
 class FeedHead(Frozen):
     """What stands above the entries. `updated` is data, never the clock (RFC 4287 §4.2.15).
 

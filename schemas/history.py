@@ -44,10 +44,13 @@ class SealedPage(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A place in a feed's order of commits: everything up to and with this article of this version is behind it."""
+    """A place in a feed's order of commits: everything up to and with this entry (its key) of this version is behind it.
+
+    `key` empty: nothing of the version is.
+    """
 
     version: int = 0
-    article_id: str = ""
+    key: str = ""
 
 
 class Moves(NamedTuple):

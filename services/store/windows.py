@@ -50,10 +50,11 @@ _STUBS = Statement(
     .order_by(membership.c.gone_at.desc())
 )
 _AFTER = Statement(
-    _items(membership.c.version, entry.c.size)
+    _items(membership.c.version, entry.c.size, entry.c.key)
     .where(tuple_(bindparam("version"), bindparam("article_id")) < _PLACE)
     .order_by(membership.c.version, membership.c.article_id)
 )
+_KEPT = Statement(select(entry.c.article_id).where(entry.c.key == bindparam("of_key")))
 _FIRST_AFTER = Statement(
     select(membership.c.moved_at)
     .where(*_CARRIED, membership.c.moved_at > bindparam("at"))
@@ -137,14 +138,21 @@ def moves(
         return feed
     since = behind if isinstance(behind, datetime) else None
     place = _place_of(connection, feed, behind) if isinstance(behind, datetime) else behind
-    rows = _AFTER.rows(connection, of_feed=feed.name, most=limit + 1, **place._asdict())
+    last = _KEPT.one(connection, of_key=place.key) if place.key else None
+    rows = _AFTER.rows(
+        connection,
+        of_feed=feed.name,
+        most=limit + 1,
+        version=place.version,
+        article_id="" if last is None else last.article_id,
+    )
     kept: list[WindowItem] = []
     size = 0
     for row in rows[:limit]:
         size += row.size or 0
         if kept and size > most_bytes:
             return Moves(feed, kept, place, more=True)
-        place = Place(row.version, row.article_id)
+        place = Place(row.version, row.key or "")
         if since is None or row.moved_at > since:
             kept.append(WindowItem(*row[: len(_COLUMNS)]))
     return Moves(feed, kept, place, more=len(rows) > limit)

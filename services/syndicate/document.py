@@ -1,13 +1,13 @@
 """A ready document: its bytes in each content coding, each coding with its validator."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from xxhash import xxh3_128_hexdigest
 
-from schemas.feed import FeedHead
+from schemas.feed import FeedHead, FeedLink
 from services.syndicate.codings import CODINGS
 from services.syndicate.formats import Format
 
@@ -36,7 +36,8 @@ class Document:
     """What readers fetch: made once per change, for the same content always the same bytes.
 
     `more` fills up with br and zstd (`pack`), None where they are no smaller than gzip. `memo` is for
-    whoever serves the document: what follows from it alone. Both go when it goes.
+    whoever serves the document: what follows from it alone. Both go when it goes. `location`: it is served
+    under another address than its own (RFC 9110 §8.7).
     """
 
     feed: str  # its key, not its address
@@ -50,6 +51,8 @@ class Document:
     tags: Mapping[str, bytes] = field(compare=False)  # by coding, those not made yet too
     policy: Policy = Policy()  # noqa: RUF009 - frozen
     hub_urls: tuple[str, ...] = ()
+    links: tuple[FeedLink, ...] = ()  # through the feed's history: for formats that cannot say them
+    location: str | None = None
     more: dict[str, Coded | None] = field(default_factory=dict[str, Coded | None], compare=False)
     memo: dict[Any, Any] = field(default_factory=dict[Any, Any], compare=False)
 
@@ -61,6 +64,11 @@ class Document:
     def coded(self, coding: str) -> Coded | None:
         """Find it in a coding; None: not made (yet)."""
         return self.gzip if coding == "gzip" else self.identity if coding == "identity" else self.more.get(coding)
+
+
+def elsewhere(document: Document) -> Document:
+    """Name the same document for an address that is not its own."""
+    return replace(document, location=document.self_url, memo={})
 
 
 def pack(document: Document, coding: str) -> Coded | None:
@@ -96,4 +104,5 @@ def make(  # noqa: PLR0917 - handed on by position to a thread
         changed_at=changed_at,
         policy=policy,
         hub_urls=head.hub_urls,
+        links=head.links,
     )

@@ -4,23 +4,27 @@
     poll, every second ─────────┴▶ wait 200 ms ─▶ one join for all that changed ─▶ cached ─▶ readers
 
 A document in use is joined again soon after a change and served as it was until then; one that nobody
-read since its last join is joined when somebody asks. While SQL is away, all keep being served.
+read since its last join is joined when somebody asks. Sealed pages never change; they go when their feed's
+archive gets new addresses. While SQL is away, all keep being served.
 """
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
 
-from schemas.feed import Ended, Moved
+from schemas.feed import Ended, Moved, Replaced
 from services.store.errors import StoreUnavailable
-from services.syndicate.document import Document
+from services.syndicate.document import Document, elsewhere
 from services.syndicate.formats import FORMATS
-from services.syndicate.joiner import Joiner, Site
+from services.syndicate.history import sealed
+from services.syndicate.joiner import Behind, Current, Delta, Joiner, Site
+from services.syndicate.lately import Lately
 from services.syndicate.ports import FeedReads
+from services.syndicate.waiters import Waiters
 
 _log = structlog.get_logger(__name__)
 
@@ -29,8 +33,11 @@ _SHARE = 10  # joins of one feed take at most about a tenth of the time
 _LONGEST_WAIT_S = 0.8  # but no change waits longer: it shall be visible within a second
 
 Key = tuple[str, str, str]  # the feed's address, format name, page ("": the subscription document)
-Found = Document | Moved | Ended | None
+Found = Document | Moved | Ended | Replaced | None
 """What stands under an address; None: nothing ever did."""
+
+_Instead = Moved | Ended | Replaced | Current | None
+_Asked = tuple[str, str, int, Behind]  # for a delta: address, format, most items, behind what
 
 
 @dataclass(slots=True)
@@ -40,6 +47,12 @@ class _Held:
     read: bool = True  # since it was joined
     lapsed: bool = False  # outdated, and not joined again because nobody read it
     took_s: float = 0.0  # its last refresh
+
+
+@dataclass(slots=True)
+class _Pages:
+    held: set[Key] = field(default_factory=set[Key])
+    checked: int = 0  # the feed's version that was announced when their generation was last asked for
 
 
 class Documents:
@@ -60,14 +73,17 @@ class Documents:
         self._coalesce_s = coalesce_s
         self._poll_s = poll_s
         self._held: OrderedDict[Key, _Held] = OrderedDict()
-        self._flights: dict[Key, asyncio.Task[Found]] = {}
+        self._flights: dict[Key, asyncio.Task[Found | Current]] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._refreshes: dict[str, asyncio.Task[None]] = {}
         self._heard: dict[str, int] = {}  # versions announced while a first join is under way
-        self._unknown: dict[str, tuple[float, Moved | Ended | None]] = {}  # addresses without a feed, and until when
+        self._instead: dict[tuple[str, str], tuple[float, _Instead]] = {}  # addresses without a document, until when
+        self._pages: dict[str, _Pages] = {}  # sealed ones, by the feed's address
         self._renamed: dict[str, set[str]] = {}  # feeds whose address is not their key → addresses held
         self._away_until = 0.0  # loop time: SQL did not answer; until then what is held is served as it is
         self.joins = 0  # for metrics: documents joined
+        self.waiters = Waiters()
+        self.lately = Lately()
 
     def cached(self, address: str, format_name: str, page: str = "") -> Document | None:
         """Find a document in memory, without waiting. None: `get` it."""
@@ -91,36 +107,50 @@ class Documents:
         held = self._held.get(key)
         if held is not None and loop.time() < self._away_until:
             return held.document
-        until, instead = self._unknown.get(address, (0.0, None))
+        until, instead = self._instead.get((address, page), (0.0, None))
         if until > loop.time():
-            return instead
+            return await self._current(address, format_name) if isinstance(instead, Current) else instead
         if (flight := self._flights.get(key)) is None:
             flight = self._flights[key] = loop.create_task(self._fly(key))
             flight.add_done_callback(lambda ended: self._landed(key, ended))
         try:
-            return await asyncio.shield(flight)  # one who hangs up takes nobody's join away
+            found = await asyncio.shield(flight)  # one who hangs up takes nobody's join away
         except StoreUnavailable:
             self._away_until = loop.time() + self._poll_s
             if held is None:
                 raise
             return held.document
+        return await self._current(address, format_name) if isinstance(found, Current) else found
+
+    async def _current(self, address: str, format_name: str) -> Found:
+        """Find the subscription document for who asks for the page that it will become."""
+        found = await self.get(address, format_name)
+        return elsewhere(found) if isinstance(found, Document) else found
+
+    async def delta(self, address: str, format_name: str, behind: Behind, limit: int) -> Delta | Moved | Ended | None:
+        """Make the subscription document less what its reader has. Raises StoreUnavailable."""
+        return await self._joiner.delta(address, format_name, behind, limit)
 
     def invalidate(self, name: str, version: int) -> None:
         """Note that a feed (its key) moved to `version`. Changes within the coalescing time share one join."""
+        self.waiters.announce(name, version)
         self._invalidate(name, version)
         for address in tuple(self._renamed.get(name, ())):
             self._invalidate(address, version)
 
     def _invalidate(self, name: str, version: int) -> None:
-        self._unknown.pop(name, None)
+        self._instead.pop((name, ""), None)
         wait_s = 0.0
         for each in FORMATS:
             held = self._held.get((name, each, ""))
             if held is not None and held.wanted < version:
                 held.wanted = version
                 wait_s = max(wait_s, self._wait_s(held.took_s))
-            if (name, each, "") in self._flights:
-                self._heard[name] = max(version, self._heard.get(name, 0))
+        if (pages := self._pages.get(name)) is not None and pages.checked < version:
+            pages.checked = version
+            wait_s = max(wait_s, self._coalesce_s)
+        if any(key[0] == name for key in self._flights):
+            self._heard[name] = max(version, self._heard.get(name, 0))
         if wait_s:
             self._schedule(name, wait_s)
 
@@ -166,7 +196,7 @@ class Documents:
                 wanted.append(each)
             else:
                 held.lapsed = True
-        if wanted:
+        if wanted or name in self._pages:
             task = self._refreshes[name] = asyncio.get_running_loop().create_task(self._refresh(name, wanted))
             task.add_done_callback(lambda _: self._refreshes.pop(name, None))
             task.add_done_callback(_log_fault)
@@ -175,7 +205,8 @@ class Documents:
         loop = asyncio.get_running_loop()
         started, asked = loop.time(), self._wanted(name)
         try:
-            made = await self._joiner.join(name, formats)
+            made = await self._joiner.join(name, formats) if formats else {}
+            await self._check_pages(name)
         except StoreUnavailable as error:
             _log.warning("documents.refresh_failed", feed=name, error=str(error))
             self._away_until = loop.time() + self._poll_s
@@ -190,22 +221,35 @@ class Documents:
         if self._wanted(name) > asked:
             self._schedule(name, self._wait_s(took_s))
 
-    async def _fly(self, key: Key) -> Found:
-        name, format_name, _ = key
+    async def _check_pages(self, name: str) -> None:
+        """Drop the sealed pages that are no more."""
+        if name in self._pages:
+            generation = await self._joiner.generation(name)
+            for key in tuple(self._pages[name].held) if name in self._pages else ():
+                named = sealed(key[2])
+                if named is None or named.generation != generation:
+                    self._drop(key)
+
+    async def _fly(self, key: Key) -> Found | Current:
+        name, format_name, page = key
         asked = self._wanted(name)
-        made = await self._joiner.join(name, (format_name,))
-        if not isinstance(made, dict):
+        if page:
+            made = await self._joiner.page(name, format_name, page)
+        else:
+            joined = await self._joiner.join(name, (format_name,))
+            made = joined[format_name] if isinstance(joined, dict) else joined
+        if not isinstance(made, Document):
             self._drop(key)
-            if len(self._unknown) >= _MOST_UNKNOWN:
-                self._unknown.clear()
-            self._unknown[name] = (asyncio.get_running_loop().time() + self._poll_s, made)
+            if len(self._instead) >= _MOST_UNKNOWN:
+                self._instead.clear()
+            self._instead[name, page] = (asyncio.get_running_loop().time() + self._poll_s, made)
             return made
-        document = self._keep(key, made[format_name], asked, read=True)
+        document = self._keep(key, made, asked, read=True)
         if self._wanted(name) > asked:
             self._schedule(name, self._coalesce_s)
         return document
 
-    def _landed(self, key: Key, flight: asyncio.Task[Found]) -> None:
+    def _landed(self, key: Key, flight: asyncio.Task[Found | Current]) -> None:
         del self._flights[key]
         if not flight.cancelled():
             flight.exception()  # everyone who asked may have hung up
@@ -231,6 +275,10 @@ class Documents:
         self._held[key] = _Held(document, wanted, read, took_s=took_s)
         if document.feed != key[0]:
             self._renamed.setdefault(document.feed, set()).add(key[0])
+        if key[2]:
+            self._pages.setdefault(key[0], _Pages()).held.add(key)
+        else:
+            self.lately.note(document)
         self._size += document.size
         while self._size > self._cap and len(self._held) > 1:
             self._drop(next(iter(self._held)))
@@ -239,6 +287,10 @@ class Documents:
     def _drop(self, key: Key) -> None:
         if (held := self._held.pop(key, None)) is not None:
             self._size -= held.document.size
+        if (pages := self._pages.get(key[0])) is not None:
+            pages.held.discard(key)
+            if not pages.held:
+                del self._pages[key[0]]
 
 
 def _log_fault(task: asyncio.Task[None]) -> None:

@@ -1,76 +1,54 @@
-"""Read a feed from the store and join its documents; fragments are remembered, byte-capped."""
+"""Read a feed from the store and join its documents; each is made of one snapshot."""
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
-from urllib.parse import quote
-from uuid import UUID, uuid5
 
 from schemas.automatic import ALL
-from schemas.feed import Ended, FeedHead, Moved
-from schemas.jobs import WindowItem
+from schemas.feed import Ended, FeedHead, FeedLink, Moved, Replaced
+from schemas.history import Place, SealedPage, Window
+from schemas.jobs import FeedBody
 from schemas.records import FeedRow
+from services.syndicate import history
 from services.syndicate.document import Document, Policy, make
 from services.syndicate.formats import FORMATS
-from services.syndicate.naming import feed_description, feed_title
+from services.syndicate.fragments import FragmentCache, Fragments
+from services.syndicate.heads import Site, feed_head
 from services.syndicate.ports import FeedReads
-from services.syndicate.window import cut
+from services.syndicate.window import ordered, shown
 
-Joined = dict[str, Document] | Moved | Ended | None
-"""What became of a join: documents by format name, or why there are none."""
+__all__ = ["Current", "Delta", "ForeignCursorError", "FragmentCache", "Joined", "Joiner", "Site"]
 
 _LARGE = 256 * 1024  # bytes: joining more than that leaves the event loop
 
 
-class Site(NamedTuple):
-    """What all feeds of an installation share.
+class Current(NamedTuple):
+    """The page in the making: what it will hold is in the subscription document still."""
 
-    `base_url` without a trailing slash; `installation` never changes, so that no feed's id ever does
-    (RFC 4287 §4.2.6); `founded` dates the feed `all` while nothing is in it.
+
+class Delta(NamedTuple):
+    """What moved behind a place, as a document. `onward` leads to what moves later; `more`: something did already.
+
+    `version` is the feed's: what moves later has a higher one.
     """
 
-    base_url: str
-    newsroom: str
-    installation: UUID
-    founded: datetime
-    max_age_s: int = 60
-    hub_urls: tuple[str, ...] = ()  # WebSub hubs that are told of every change
+    document: Document
+    onward: str | None
+    items: int
+    version: int
+    more: bool = False
 
 
-class FragmentCache:
-    """Fragments by (fragment name, article id, version), the least recently used dropped first. b"": there is none."""
-
-    def __init__(self, cap_bytes: int) -> None:
-        self._cap = cap_bytes
-        self._size = 0
-        self._held: OrderedDict[tuple[str, str, int], bytes] = OrderedDict()
-
-    def get(self, key: tuple[str, str, int]) -> bytes | None:
-        """Look it up; None: not remembered."""
-        found = self._held.get(key)
-        if found is not None:
-            self._held.move_to_end(key)
-        return found
-
-    def put(self, key: tuple[str, str, int], fragment: bytes) -> None:
-        """Remember it, and forget others where room is short. A fragment never changes under its key."""
-        if key in self._held:
-            return
-        self._held[key] = fragment
-        self._size += len(fragment) + 200  # the key and the entry cost about that
-        while self._size > self._cap and self._held:
-            _, dropped = self._held.popitem(last=False)
-            self._size -= len(dropped) + 200
+class ForeignCursorError(ValueError):
+    """A cursor of another feed, or of a store that knew more than this one does (an older backup was restored)."""
 
 
-@dataclass(frozen=True)
-class _Read:
-    row: FeedRow
-    items: Mapping[str, Sequence[WindowItem]]  # by format
-    fragments: Mapping[str, Sequence[bytes]]
+Behind = Place | history.Cursor | datetime
+"""A place of ours, one that a reader names, or an instant."""
+
+Joined = dict[str, Document] | Moved | Ended | None
+"""What became of a join: documents by format name, or why there are none."""
 
 
 class Joiner:
@@ -79,72 +57,116 @@ class Joiner:
     def __init__(self, feeds: FeedReads, site: Site, cap_bytes: int) -> None:
         self._feeds = feeds
         self._site = site
-        self._fragments = FragmentCache(cap_bytes)
+        self._fragments = Fragments(feeds, cap_bytes)
 
     async def join(self, address: str, formats: Collection[str]) -> Joined:
-        """Make a feed's documents, by format name. None: there is no such feed; `all` always is."""
-        row = await self._row(address)
+        """Make a feed's subscription documents, by format name. None: there is no such feed; `all` always is.
+
+        An entry may be newer than the snapshot, when it changes meanwhile; the next version is then on its way.
+        """
+        window = await self._window(address)
+        if not isinstance(window, Window):
+            return window
+        if window.feed.ended_at is not None:
+            return Ended(window.feed.ended_at)
+        made: dict[str, Document] = {}
+        for each in formats:
+            items = shown(window, tombstones=FORMATS[each].tombstones)
+            links = history.links(self._site.base_url, window.feed, each)
+            head = feed_head(window.feed, self._site, each, [item.updated for item in items], links=links)
+            fragments = await self._fragments.load(FORMATS[each].fragment_name(window.feed.body), items)
+            made[each] = await self._made(window.feed, each, head, fragments)
+        return made
+
+    async def page(
+        self, address: str, format_name: str, page: str
+    ) -> Document | Moved | Ended | Replaced | Current | None:
+        """Make a sealed page's document. `Replaced`: it stood under this address, and does no more."""
+        named = history.sealed(page)
+        if named is None:
+            return None
+        shape = FORMATS[format_name]
+        names: dict[FeedBody, str] = {"full": shape.fragment_name("full"), "summary": shape.fragment_name("summary")}
+        found = await self._feeds.sealed_page(address, named.number, names)
+        row = found.feed if isinstance(found, SealedPage) else found
         if not isinstance(row, FeedRow):
             return row
         if row.ended_at is not None:
             return Ended(row.ended_at)
-        read = await self._read(row, formats)
-        made: dict[str, Document] = {}
-        for each in formats:
-            fragments = read.fragments[each]
-            work = (self._head(read, each), row.version, row.changed_at, FORMATS[each], fragments, self._policy(row))
-            large = sum(map(len, fragments)) > _LARGE
-            made[each] = await asyncio.to_thread(make, *work) if large else make(*work)
-        return made
+        if named.generation != row.generation or not isinstance(found, SealedPage):
+            return _instead(row, named)
+        items = ordered([item for item in found.items if item.data])
+        links = history.links(self._site.base_url, row, format_name, named.number)
+        dates = [item.updated for item in items] or [found.changed_at]
+        head = feed_head(row, self._site, format_name, dates, page=named.name, links=links)
+        fragments = [item.data for item in items if item.data]
+        return await self._made(row, format_name, head, fragments, sealed_at=found.changed_at)
 
-    async def _read(self, row: FeedRow, formats: Collection[str]) -> _Read:
-        """Read what the feed carries; its head was read before: what moves under these reads belongs to its next version.
+    async def delta(
+        self, address: str, format_name: str, behind: Behind, limit: int, query: Callable[[str], str] | None = None
+    ) -> Delta | Moved | Ended | None:
+        """Make a document of what moved behind a place or after an instant. Raises ForeignCursorError.
 
-        That version is then on its way here, and the document is joined again. Until then it may hold
-        an entry newer than itself, never an older one, and misses none.
+        With a `query`: oldest first, to be read on and on; it makes the query of this document's address of ""
+        and of the next one's of its cursor. Without: the subscription document less what the reader has
+        (RFC 3229), newest first.
         """
-        moved = await self._feeds.window(row.name)
-        items = {each: cut(moved, tombstones=FORMATS[each].tombstones) for each in formats}
-        names = {each: FORMATS[each].fragment_name(row.body) for each in formats}
-        return _Read(row, items, {each: await self._load(names[each], items[each]) for each in formats})
+        place = behind.place if isinstance(behind, history.Cursor) else behind
+        moves = await self._feeds.moves(address, place, limit)
+        if moves is None or isinstance(moves, Moved):
+            return moves
+        row = moves.feed
+        if row.ended_at is not None:
+            return Ended(row.ended_at)
+        if isinstance(behind, history.Cursor) and not behind.fits(row):
+            raise ForeignCursorError
+        items = ordered(moves.items) if query is None else list(moves.items)
+        links = history.links(self._site.base_url, row, format_name)
+        head = feed_head(row, self._site, format_name, [item.updated for item in items], links=links)
+        onward = None
+        if query is not None:
+            own = history.url_of(self._site.base_url, row, format_name)
+            onward = own + query(history.cursor_of(row, moves.place))
+            # Only where items came: a document that names itself as its next would never end (JSON Feed, next_url).
+            links = (FeedLink("next", onward),) if items else ()
+            head = head.model_copy(update={"self_url": own + query(""), "links": links, "hub_urls": ()})
+        fragments = await self._fragments.load(FORMATS[format_name].fragment_name(row.body), items)
+        document = await self._made(row, format_name, head, fragments)
+        return Delta(document, onward, len(items), row.version, more=moves.more)
 
-    async def _row(self, address: str) -> FeedRow | Moved | None:
+    async def generation(self, address: str) -> int | None:
+        """Read the generation of a feed's archive: pages of another are no more. None: no feed stands there (now)."""
         row = await self._feeds.find(address)
-        if row is None and address == ALL.name:
+        return row.generation if isinstance(row, FeedRow) and row.ended_at is None else None
+
+    async def _window(self, address: str) -> Window | Moved | None:
+        window = await self._feeds.subscription(address)
+        if window is None and address == ALL.name:
             founded = self._site.founded
-            return FeedRow(name=address, title=ALL.title, kind=ALL.kind, version=0, changed_at=founded, items=0)
-        return row
+            row = FeedRow(name=address, title=ALL.title, kind=ALL.kind, version=0, changed_at=founded, items=0)
+            return Window(row, ())
+        return window
 
-    def _policy(self, row: FeedRow) -> Policy:
-        kind = "public" if row.owner is None else "private"
-        return Policy(kind, row.max_age_s or self._site.max_age_s)
+    async def _made(
+        self,
+        row: FeedRow,
+        format_name: str,
+        head: FeedHead,
+        fragments: Sequence[bytes],
+        sealed_at: datetime | None = None,
+    ) -> Document:
+        age_s = row.max_age_s or self._site.max_age_s
+        kind = "private" if row.owner is not None else "public" if sealed_at is None else "archive"
+        policy = Policy(kind, age_s, noindex=row.searches)
+        work = (head, row.version, sealed_at or row.changed_at, FORMATS[format_name], fragments, policy)
+        large = sum(map(len, fragments)) > _LARGE
+        return await asyncio.to_thread(make, *work) if large else make(*work)
 
-    async def _load(self, fragment_name: str, items: Sequence[WindowItem]) -> list[bytes]:
-        """Find the items' fragments, in their order; those that the format does not carry are left out."""
-        found = {item: self._fragments.get((fragment_name, item.article_id, item.version)) for item in items}
-        missing = [(item.article_id, item.version) for item, one in found.items() if one is None]
-        loaded = await self._feeds.fragments(fragment_name, missing) if missing else {}
-        for item, one in found.items():
-            if one is None:
-                version, fragment = loaded.get(item.article_id, (item.version, b""))
-                self._fragments.put((fragment_name, item.article_id, version), fragment)
-                found[item] = fragment
-        return [one for one in found.values() if one]
 
-    def _head(self, read: _Read, format_name: str) -> FeedHead:
-        row, site = read.row, self._site
-        address = f"{site.base_url}/feeds/{quote(row.address)}"
-        return FeedHead(
-            name=row.name,
-            id=uuid5(site.installation, f"feed:{row.name}").urn,
-            title=feed_title(row, site.newsroom),
-            description=feed_description(row, site.newsroom),
-            publisher=site.newsroom,
-            home_url=address,
-            self_url=f"{address}.{format_name}",
-            hub_urls=site.hub_urls if row.owner is None else (),
-            lang=row.lang,
-            # Data, never the clock (RFC 4287 §4.2.15); only an empty feed has no entry to take it from.
-            updated=max((item.updated for item in read.items[format_name]), default=row.changed_at),
-            ttl_minutes=max(1, (row.max_age_s or site.max_age_s) // 60),
-        )
+def _instead(row: FeedRow, named: history.Sealed) -> Replaced | Current | None:
+    """Say why a page is not there: its generation is over, or it is in the making, or it never was."""
+    if named.number > history.newest(row) + 1 or named.generation > row.generation:
+        return None
+    if named.generation < row.generation:
+        return Replaced(row.address)
+    return Current() if history.newest(row) else None

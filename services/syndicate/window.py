@@ -1,32 +1,38 @@
 """Which articles a feed's document shows, and in which order. Pure."""
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Protocol, TypeVar
 
+from schemas.history import Window
 from schemas.jobs import WindowItem
 
-FLOOR = 30  # items at least: aggregators refuse shorter feeds
-SPAN = timedelta(hours=24)  # and all that moved so long before the newest move: data, not the clock
-CAP = 2_500  # items at most
-GONE = timedelta(days=30)  # a format that knows tombstones keeps them for so long, beside the window (RFC 6721)
+
+class Dated(Protocol):
+    """What documents are ordered by."""
+
+    @property
+    def entry_id(self) -> str:
+        """The entry's IRI."""
+        ...
+
+    @property
+    def published(self) -> datetime:
+        """When readers could first see it."""
+        ...
 
 
-def cut(items: Sequence[WindowItem], *, tombstones: bool = False) -> list[WindowItem]:
-    """Keep the window of `items` (newest move first), newest story first, ties broken by id.
+D = TypeVar("D", bound=Dated)
 
-    A correction or retraction is a move: it brings an old story back into the window, at its old place.
-    What is gone does not use up the window's floor.
+
+def ordered(items: Iterable[D]) -> list[D]:
+    """Order newest story first, ties broken by id: the same in every format, whatever moved last."""
+    return sorted(sorted(items, key=lambda item: item.entry_id), key=lambda item: item.published, reverse=True)
+
+
+def shown(window: Window, *, tombstones: bool = False) -> list[WindowItem]:
+    """Choose what the subscription document shows: all that no sealed page does.
+
+    A format that knows tombstones keeps those of the last 30 days beside it (RFC 6721).
     """
-    if not items:
-        return []
-    newest = items[0].moved_at
-    kept: list[WindowItem] = []
-    showing = 0
-    for at, item in enumerate(items):
-        within = at < CAP and (showing < FLOOR or item.moved_at >= newest - SPAN)
-        if within or (tombstones and item.gone_at is not None and item.moved_at >= newest - GONE):
-            kept.append(item)
-        showing += item.gone_at is None
-    kept.sort(key=lambda item: item.entry_id)
-    kept.sort(key=lambda item: item.published, reverse=True)
-    return kept
+    return ordered([*window.items, *window.tombstones] if tombstones else window.items)
