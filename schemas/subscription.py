@@ -44,6 +44,17 @@ class Filter(Part):
         return {name: values for name, values in shown.items() if name != "line"}
 
 
+StatedFilter = Annotated[
+    str | dict[str, Any],
+    Field(
+        description="A line of the filter language, or the same as JSON; in the simplest form lists of section, tag, "
+        "language, source and author. Empty: everything.",
+        examples=['section:world lang:(fr OR en) -tag:sport "climate summit"', {"section": ["world"]}],
+    ),
+]
+"""A filter as a request states it, not judged yet."""
+
+
 class EndpointState(StrEnum):
     """Paused and disabled endpoints keep collecting: their deliveries are held, never dropped."""
 
@@ -63,7 +74,7 @@ class NewWebhook(Part):
     """`POST /v1/webhooks`. Without a secret one is made; it is shown once."""
 
     url: Annotated[str, Field(min_length=1, max_length=2_048)]
-    filter: Filter = Filter()
+    filter: StatedFilter = ""
     format: BodyFormat = BodyFormat.FULL
     secret: Annotated[str, Field(min_length=24, max_length=200)] | None = None
     headers: dict[str, str] = Field(default_factory=dict)

@@ -9,6 +9,7 @@ from services.cli.client import connect, segment
 from services.cli.errors import UsageError
 from services.cli.examples import examples
 from services.cli.output import AsJson, Limit, clean, moment, pairs, print_json, say, table
+from services.filters import FilterError, parse
 
 PATH = "/v1/webhooks"
 
@@ -20,6 +21,10 @@ def add(
     url: Annotated[str, typer.Argument(metavar="URL", help="Where to POST; https, a public address.")],
     *,
     subscriber: Annotated[str | None, typer.Option(help="Whose it is: a subscriber's id.")] = None,
+    wanted: Annotated[
+        str | None,
+        typer.Option("--filter", metavar="FILTER", help="Only what this filter matches, e.g. 'section:world lang:fr'."),
+    ] = None,
     section: Annotated[Values, typer.Option(help="Only these sections; may be repeated.")] = None,
     tag: Annotated[Values, typer.Option(help="Only these tags; may be repeated.")] = None,
     language: Annotated[Values, typer.Option(help="Only these languages; may be repeated.")] = None,
@@ -34,11 +39,11 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Add a webhook. The secret that signs its requests is printed once, here."""
-    wanted = {"section": section, "tag": tag, "language": language, "source": source, "author": author}
+    lists = {"section": section, "tag": tag, "language": language, "source": source, "author": author}
     body: dict[str, Any] = {
         "url": url,
         "subscriber": subscriber,
-        "filter": {name: values for name, values in wanted.items() if values} or None,
+        "filter": _stated(wanted, {name: values for name, values in lists.items() if values}),
         "format": "thin" if thin else None,
         "headers": dict(map(_header, header)) if header else None,
         "secret": _secret(secret_env),
@@ -150,7 +155,23 @@ def _delivery(it: dict[str, Any]) -> tuple[object, ...]:
     return it["id"], it["state"], it["article_id"], it["revision"], len(attempts), moment(last.get("at")), answer
 
 
-def _filter(wanted: dict[str, list[str]] | None) -> str:
+def _stated(line: str | None, lists: dict[str, list[str]]) -> str | dict[str, list[str]] | None:
+    """Judge the line here, where a caret can point at what is wrong."""
+    if line is None:
+        return lists or None
+    if lists:
+        raise UsageError(
+            "--filter says it all", f"Write the rest in it too, like --filter '{line} {next(iter(lists))}:…'"
+        )
+    try:
+        return str(parse(line)) or None
+    except FilterError as error:
+        raise UsageError(f"the filter cannot be read\n{error.pointed()}") from None
+
+
+def _filter(wanted: dict[str, list[str]] | str | None) -> str:
+    if isinstance(wanted, str):
+        return wanted
     return " ".join(f"{name}={','.join(values)}" for name, values in (wanted or {}).items() if values) or "all"
 
 

@@ -86,6 +86,8 @@ async def test_a_webhook_from_creation_to_deletion(api: Api) -> None:
         ({**GOOD, "secret": "short"}, ["/secret"]),
         ({**GOOD, "secret": "whsec_" + "!" * 40}, ["/secret"]),
         ({**GOOD, "filter": {"sections": ["a"]}}, ["/filter/sections"]),
+        ({**GOOD, "filter": "tag:a sectoin:world"}, ["/filter"]),
+        ({**GOOD, "filter": {"and": [{"tag": "a"}, {"not": {"urgency": 12}}]}}, ["/filter/and/1/not/urgency"]),
         ({**GOOD, "format": "fat"}, ["/format"]),
         ({**GOOD, "state": "disabled"}, ["/state"]),
         ({**GOOD, "subscriber": "nobody"}, ["/subscriber"]),
@@ -100,6 +102,40 @@ async def test_a_bad_webhook_is_refused_with_its_faults(api: Api, body: dict[str
     answer = await api.call("POST", "/v1/webhooks", body)
     assert (answer.status, answer.places) == (422, places)
     assert (await api.call("GET", "/v1/webhooks")).body["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("stated", "shown"),
+    [
+        (
+            {"section": ["Sport", "!!!"]},
+            {"section": ["Sport", "!!!"], "tag": [], "language": [], "source": [], "author": []},
+        ),
+        (
+            "section:Sport lang:(fr OR en) published:>2026-01-01",
+            "section:sport language:(fr OR en) published:>2026-01-01",
+        ),
+        (
+            {"section": "Sport", "not": {"tag": ["a", "b"]}, "text": "climate summit"},
+            'section:sport -tag:(a OR b) "climate summit"',
+        ),
+        ("", {"section": [], "tag": [], "language": [], "source": [], "author": []}),
+    ],
+)
+async def test_a_webhook_takes_every_form_of_a_filter(api: Api, stated: object, shown: object) -> None:
+    made = await api.call("POST", "/v1/webhooks", {**GOOD, "filter": stated})
+    assert (made.status, made.body["filter"]) == (201, shown)
+    path = f"/v1/webhooks/{made.body['id']}"
+    assert (await api.call("GET", path)).body["filter"] == shown
+    assert (await api.call("PATCH", path, {"filter": "urgency:<=2"})).body["filter"] == "urgency:<=2"
+    assert (await api.call("PATCH", path, {"filter": stated})).body["filter"] == shown
+
+
+async def test_a_filter_that_cannot_be_read_is_refused_with_its_column(api: Api) -> None:
+    answer = await api.call("POST", "/v1/webhooks", {**GOOD, "filter": "tag:a sectoin:world"})
+    assert answer.body["errors"][0]["what"].startswith(
+        'column 7: there is no field "sectoin"; did you mean "section:"?'
+    )
 
 
 async def test_a_secret_of_ones_own_is_taken(api: Api) -> None:
@@ -203,6 +239,7 @@ async def test_a_span_of_deliveries_is_replayed_by_filter(api: Api) -> None:
         ({"since": "2024-05-01T10:00:30Z", "until": "2024-05-01T10:01:30Z"}, 1),
         ({"filter": {"section": ["kultur"]}}, 0),
         ({"filter": {"section": ["sport"]}}, 3),
+        ({"filter": "-section:sport"}, 0),
         (None, 3),
     ):
         answer = await api.call("POST", path, body)

@@ -244,6 +244,23 @@ def test_a_webhook_is_added_with_its_filter_and_its_secret_shown(
     assert "secret: whsec_abc" in capsys.readouterr().out
 
 
+def test_a_webhook_takes_a_line_of_the_filter_language(service: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
+    service.answers["POST /v1/webhooks"] = (201, {"id": "wh1", "state": "active"})
+    add = ["webhooks", "add", "https://partner.example/n", "--filter"]
+    assert run([*add, 'section:World lang:(fr OR en) -tag:sport "climate summit"']) == 0
+    assert service.requests[0].json["filter"] == 'section:world language:(fr OR en) -tag:sport "climate summit"'
+    assert run([*add, "tag:a sectoin:world"]) == 2
+    assert "tag:a sectoin:world\n      ^\ncolumn 7: there is no field" in capsys.readouterr().err
+    assert run([*add, "tag:a", "--section", "world"]) == 2
+    service.answers["GET /v1/webhooks"] = (
+        200,
+        {"items": [{"id": "w", "state": "active", "url": "u", "filter": "-tag:a"}]},
+    )
+    assert run(["webhooks", "ls"]) == 0
+    assert "-tag:a" in capsys.readouterr().out
+    assert len(service.requests) == 2
+
+
 def test_a_header_without_a_colon_and_an_empty_variable_are_usage_errors(service: Recorder) -> None:
     assert run(["webhooks", "add", "https://x.example", "--header", "nonsense"]) == 2
     assert run(["webhooks", "add", "https://x.example", "--secret-env", "NOT_SET_ANYWHERE"]) == 2

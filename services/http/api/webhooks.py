@@ -2,7 +2,7 @@
 
 import re
 from base64 import b64decode, b64encode
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 from fastapi import Query, Request
 from fastapi.responses import JSONResponse, Response
@@ -10,17 +10,19 @@ from pydantic import Field
 
 from schemas.article import Instant, Part
 from schemas.refusal import Fault, Refusal
-from schemas.subscription import BodyFormat, Endpoint, EndpointState, Filter, NewWebhook
+from schemas.subscription import BodyFormat, Endpoint, EndpointState, Filter, NewWebhook, StatedFilter
 from services.http.api.lists import Listing, listed, page_of
 from services.http.api.replays import replay_all
 from services.http.api.subscribers import house
 from services.http.api.views import as_text, endpoint_view
 from services.http.deps import Deps, deps_of
+from services.http.filters import query_of
 from services.http.problems import not_found, refused
 from services.http.route import closed_router, needs, principal_of
 from services.store.endpoints import Endpoints
 
 MAX_HEADERS = 20
+_LISTS = frozenset({"section", "tag", "language", "source", "author"})
 _SECRET_BYTES = 32
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}", re.ASCII)
 _OURS = re.compile(
@@ -33,7 +35,7 @@ class WebhookChange(Part):
     """What may change of a webhook; what is absent stays."""
 
     url: Annotated[str, Field(min_length=1, max_length=2_048)] | None = None
-    filter: Filter | None = None
+    filter: StatedFilter | None = None
     format: BodyFormat | None = None
     headers: dict[str, str] | None = None
     description: Annotated[str, Field(max_length=500)] | None = None
@@ -56,7 +58,7 @@ class Replay(Part):
 
     since: Instant | None = None
     until: Instant | None = None
-    filter: Filter = Filter()
+    filter: StatedFilter = ""
 
 
 class WebhookListing(Listing):
@@ -91,7 +93,7 @@ async def create(request: Request, body: NewWebhook) -> Response:
         id=f"wh_{deps.new_id()}",
         subscriber_id=owner,
         url=body.url,
-        filter=body.filter,
+        filter=_wanted(body.filter),
         format=body.format,
         secret=secret,
         headers=body.headers,
@@ -127,7 +129,7 @@ async def change(request: Request, webhook_id: str, body: WebhookChange) -> Resp
     changed = await endpoints_of(request).update(
         webhook_id,
         url=body.url,
-        filter=body.filter,
+        filter=None if body.filter is None else _wanted(body.filter),
         format=body.format,
         headers=body.headers,
         description=body.description,
@@ -182,7 +184,7 @@ async def replay(request: Request, webhook_id: str, body: Replay | None = None) 
     """Send deliveries again, with the same bytes and ids. Of a retracted article the retraction goes out instead."""
     endpoint = await endpoint_of(request, webhook_id)
     wanted = body or Replay()
-    job = await replay_all(deps_of(request), endpoint, wanted.since, wanted.until, wanted.filter)
+    job = await replay_all(deps_of(request), endpoint, wanted.since, wanted.until, _wanted(wanted.filter))
     return JSONResponse({"job": job}, 202)
 
 
@@ -197,6 +199,16 @@ async def _owner(request: Request, stated: str | None) -> str:
     if await store.subscribers.get(owner) is None:
         raise refused(Refusal(errors=(Fault(where="/subscriber", what="is unknown"),)))
     return owner
+
+
+def _wanted(stated: str | dict[str, Any]) -> Filter:
+    """Read a filter. Lists of names are kept as they are; the rest as the language's canonical line."""
+    lists = isinstance(stated, dict) and _LISTS.issuperset(stated) and all(map(_is_list, stated.values()))
+    return Filter.model_validate(stated if lists else str(query_of(stated)))
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in cast("list[object]", value))
 
 
 def _found(endpoint: Endpoint | None) -> Endpoint:
