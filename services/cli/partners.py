@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli import feed_tokens
-from services.cli.copies import feeds_publish
+from services.cli import feed_commands, feed_tokens
 from services.cli.client import connect, segment
+from services.cli.copies import feeds_publish
 from services.cli.examples import examples
 from services.cli.output import AsJson, Limit, moment, pairs, print_json, say, table
 
@@ -129,6 +129,9 @@ def register(app: typer.Typer) -> None:
     feeds = typer.Typer(help="Feeds: what readers poll.", no_args_is_help=True, epilog=examples("wireroom feeds ls"))
     feeds.command("ls", epilog=examples("wireroom feeds ls"))(feeds_ls)
     feeds.command("show", epilog=examples("wireroom feeds show section/actualites"))(feeds_show)
-    feeds.command("publish", epilog=examples("wireroom feeds publish", "wireroom feeds publish --wait 0"))(feeds_publish)
+    feeds.command("publish", epilog=examples("wireroom feeds publish", "wireroom feeds publish --wait 0"))(
+        feeds_publish
+    )
+    feed_commands.add_to(feeds)
     for name, group in (("subscribers", subscribers), ("keys", keys), ("feeds", feeds)):
         app.add_typer(group, name=name)
