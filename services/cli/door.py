@@ -30,6 +30,7 @@ async def start_http(stack: AsyncExitStack, running: Running, sock: socket.socke
     from services.http.feeds import Answers, Limits, feed_routes
     from services.http.private import Gate, PrivateFeeds, private_routes
     from services.http.stream import Hub, Shortcut, StreamApp, stream_routes
+    from services.syndicate.fill import in_pool
 
     hub = Hub(running.store.changes)
     running.keep(hub.run(), "stream")
@@ -74,6 +75,7 @@ async def start_http(stack: AsyncExitStack, running: Running, sock: socket.socke
             received=running.metrics.received,
             rejected=running.metrics.rejected,
             wake=partial(_wake, running),
+            offload=in_pool(running.pool.submit) if running.pool is not None else asyncio.to_thread,
             feeds=(
                 feed_routes(answers, (private.under_feeds,)),
                 private_routes(private),

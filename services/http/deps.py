@@ -1,5 +1,6 @@
 """What the app is given by the composition root: collaborators and plain values, nothing global."""
 
+import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -13,6 +14,7 @@ from schemas.delivery import Response
 from schemas.jobs import OutboxRow
 from schemas.subscription import Endpoint
 from services.store import Store
+from services.store.search import Offload
 
 if TYPE_CHECKING:
     from services.http.access import Access
@@ -59,6 +61,7 @@ class Deps:
     received: Callable[[str, int], None] = lambda _origin, _count: None  # events that were committed
     rejected: Callable[[str], None] = lambda _cause: None  # one that was refused
     wake: Callable[[], None] = lambda: None  # work may be due at once: the sweeper and the drain look
+    offload: Offload = asyncio.to_thread  # runs what takes long and waits for nothing
     feeds: Sequence[APIRouter] = ()
     gate: "Gate | None" = None  # judges the tokens of private feeds
     base_url: str = ""  # under which readers reach us

@@ -14,7 +14,7 @@ from schemas.records import StoredArticle
 from services.store.accept import Decide, accept, state_of
 from services.store.columns import parsed, storable
 from services.store.database import Database
-from services.store.sql import cursor_of, read_cursor
+from services.store.sql import cursor_of, listed, read_cursor
 from services.store.statement import Statement
 from services.store.tables import article, enrichment, revision, term
 
@@ -27,6 +27,7 @@ _NEWEST = (
     .outerjoin(enrichment, and_(enrichment.c.article_id == article.c.id, enrichment.c.revision == article.c.newest))
 )
 _GET = Statement(_NEWEST.where(article.c.id == bindparam("of_article")))
+_SOME = Statement(_NEWEST.where(article.c.id.in_(listed("ids"))))
 
 
 class Articles:
@@ -52,6 +53,15 @@ class Articles:
         def query(connection: Connection) -> StoredArticle | None:
             row = _GET.one(connection, of_article=storable(article_id))
             return None if row is None else _stored(row)
+
+        return await self._database.read(query)
+
+    async def some(self, article_ids: Sequence[str]) -> list[StoredArticle]:
+        """Read several as they stand, in the order given; unknown ones are left out."""
+
+        def query(connection: Connection) -> list[StoredArticle]:
+            found = {row.id: _stored(row) for row in _SOME.find(connection, article_ids)}
+            return [found[name] for name in article_ids if name in found]
 
         return await self._database.read(query)
 

@@ -79,7 +79,7 @@ END = 2**62
 class Offload(Protocol):
     """Runs a pure function off the event loop."""
 
-    def __call__(self, task: Callable[..., Any], *args: Any) -> Awaitable[Any]:
+    def __call__(self, task: Callable[..., Any], /, *args: Any) -> Awaitable[Any]:
         """Run it; its result."""
         ...
 

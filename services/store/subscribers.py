@@ -1,6 +1,7 @@
 """Subscribers: the partners that own endpoints."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, select, update
 
@@ -48,9 +49,7 @@ class Subscribers:
             statement = statement.where(subscriber.c.id > read_cursor(cursor, [str])[0])
 
         def query(connection: Connection) -> Page[Subscriber]:
-            found = [
-                Subscriber(id=row.id, name=row.name, created_at=row.created_at) for row in connection.execute(statement)
-            ]
+            found = [_subscriber(row) for row in connection.execute(statement)]
             return Page(found[:limit], cursor_of(found[limit - 1].id) if len(found) > limit else None)
 
         return await self._database.read(query)
@@ -58,4 +57,8 @@ class Subscribers:
 
 def _one(connection: Connection, subscriber_id: str) -> Subscriber | None:
     row = connection.execute(select(subscriber).where(subscriber.c.id == subscriber_id)).one_or_none()
-    return None if row is None else Subscriber(id=row.id, name=row.name, created_at=row.created_at)
+    return None if row is None else _subscriber(row)
+
+
+def _subscriber(row: Any) -> Subscriber:
+    return Subscriber.model_validate(row._asdict())

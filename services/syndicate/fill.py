@@ -139,7 +139,7 @@ def _parts(items: Sequence[Judged]) -> list[Sequence[Judged]]:
 def in_pool(submit: Callable[..., Any]) -> Offload:
     """Run functions by an executor's `submit`."""
 
-    async def offload(task: Callable[..., Any], *args: Any) -> Any:
+    async def offload(task: Callable[..., Any], /, *args: Any) -> Any:
         return await asyncio.wrap_future(submit(task, *args))
 
     return offload

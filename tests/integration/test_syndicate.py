@@ -16,6 +16,8 @@ import pytest
 from services.bus.entry import Batch, read_entry
 from services.store import Store
 from services.syndicate.joiner import Site
+from services.syndicate.prepare import Prepared
+from services.syndicate.render import Rendered
 from services.syndicate.worker import syndicate_articles
 from tests.feed_desk import BASE, T0, Desk
 
@@ -212,7 +214,7 @@ async def test_an_entry_that_cannot_be_rendered_is_a_dead_letter_and_harms_no_ne
             made = fn(*args)
             for at, entry in enumerate(args[0]):
                 if entry.title == "Mauvais":
-                    made[at] = made[at]._replace(fragments={}, fault="rss: cannot be")
+                    made[at] = Prepared(Rendered({}, "rss: cannot be"))
             future.set_result(made)
             return future
 

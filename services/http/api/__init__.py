@@ -1,6 +1,18 @@
 """The API under /v1. Every route here is closed: it names the scope that opens it."""
 
-from services.http.api import articles, dead, deliveries, feed_tokens, feeds, keys, static, stats, subscribers, webhooks
+from services.http.api import (
+    articles,
+    dead,
+    deliveries,
+    feed_tokens,
+    feeds,
+    keys,
+    searches,
+    static,
+    stats,
+    subscribers,
+    webhooks,
+)
 
 ROUTERS = (
     articles.router,
@@ -8,6 +20,7 @@ ROUTERS = (
     subscribers.router,
     feed_tokens.router,
     deliveries.router,
+    searches.router,
     feeds.router,
     keys.router,
     static.router,

@@ -9,14 +9,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from schemas.article import MAX_BATCH, MAX_REQUEST, Instant, RetractionKind
 from schemas.feed import slug
 from schemas.records import StoredArticle, Trace
+from schemas.refusal import Fault, Refusal
 from services.http.api.batch import publish_batch
 from services.http.api.documented import ARTICLE_BODY, PUBLISH_BODY, RECEIPTS, RETRACTION_BODY
 from services.http.api.lists import Listing, listed, page_of
 from services.http.api.receipts import commit_one
+from services.http.api.searches import find_articles
 from services.http.api.views import delivery_view
 from services.http.body import media_type
 from services.http.deps import deps_of
-from services.http.problems import not_found
+from services.http.problems import not_found, refused
 from services.http.route import ClosedRoute, closed_router, needs, principal_of, unsupported
 from services.ingest.core import MEDIA_TYPES, bounded_key, read_article, read_event, read_retraction, split_batch
 from services.ingest.formats.ndjson import BATCH_TYPES
@@ -49,6 +51,10 @@ class ArticleListing(Listing):
     status: Literal["received", "embargoed", "published", "expired", "withdrawn", "takedown"] | None = None
     since: Instant | None = None
     until: Instant | None = None
+    q: Annotated[
+        str | None,
+        Field(max_length=4_000, description="A filter, by itself: of what readers may see, the newest first."),
+    ] = None
 
 
 class RetractionQuery(BaseModel):
@@ -83,7 +89,12 @@ async def publish(request: Request) -> Response:
 
 @router.get("", **needs("articles:read"))
 async def list_articles(request: Request, query: Annotated[ArticleListing, Query()]) -> Response:
-    """List articles, the last changed first. Embargoed ones are here too, and only here."""
+    """List articles, the last changed first. Embargoed ones are here too, and only here.
+
+    With `q` those that readers may see and that match the filter, the newest first, each with why.
+    """
+    if query.q is not None:
+        return await _search(request, query)
     filters = {name: slug(value) for name in _SLUGS if (value := getattr(query, name)) is not None}
     if query.lang is not None:
         filters["lang"] = query.lang.replace("_", "-").partition("-")[0].lower()
@@ -97,6 +108,14 @@ async def list_articles(request: Request, query: Annotated[ArticleListing, Query
     )
     page = await page_of(found)
     return JSONResponse(listed(page, article_view))
+
+
+async def _search(request: Request, query: ArticleListing) -> Response:
+    if others := sorted(query.model_fields_set - {"q", "limit", "cursor"}):
+        fault = Fault(where=f"query {others[0]}", what="cannot stand beside q; say it in the filter")
+        raise refused(Refusal(errors=(fault,)))
+    page, why = await find_articles(deps_of(request), query.q or "", query.limit, query.cursor)
+    return JSONResponse(listed(page, lambda each: {**article_view(each), "why": why[each.id]}))
 
 
 @router.get("/{article_id:path}/trace", **needs("articles:read"))

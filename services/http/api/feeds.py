@@ -37,9 +37,9 @@ class NewFeed(Part):
     description: Annotated[str, Field(max_length=2_000)] | None = None
     body: FeedBody = "full"
     max_age_s: Annotated[int, Field(ge=60, le=900, description="How long readers may keep it.")] | None = None
-    silent_after_s: Annotated[
-        int, Field(ge=60, le=366 * 86_400, description="Longer without news is a cause for alarm.")
-    ] | None = None
+    silent_after_s: (
+        Annotated[int, Field(ge=60, le=366 * 86_400, description="Longer without news is a cause for alarm.")] | None
+    ) = None
     subscriber: Annotated[str, Field(min_length=1, max_length=64)] | None = None
 
 
@@ -182,7 +182,9 @@ def _answer(request: Request, made: Defined) -> Response:
     if made.outcome == "taken":
         raise Problem(409, "taken", "This address is another feed's, or was; or the feed is another subscriber's.")
     if made.outcome == "automatic":
-        raise Problem(409, "automatic", "This feed follows from the articles themselves; it cannot be renamed or ended.")
+        raise Problem(
+            409, "automatic", "This feed follows from the articles themselves; it cannot be renamed or ended."
+        )
     if made.outcome == "no owner":
         raise _invalid("/subscriber", "is unknown")
     raise not_found("feed")
