@@ -9,11 +9,13 @@ import pytest
 from selectolax.lexbor import LexborHTMLParser
 
 from schemas.feed import Entry
+from schemas.history import Window
 from schemas.jobs import WindowItem
+from schemas.records import FeedRow
 from services.syndicate.formats import FORMATS, FRAGMENTS
 from services.syndicate.formats.text import line
 from services.syndicate.render import render
-from services.syndicate.window import cut
+from services.syndicate.window import shown
 from tests.golden.entries import ARABIC, BASE, CASES, PUBLISHED, STORY, head
 from tests.rendered import ATOM, FEEDS, XMLS, atom_entry, bodies, document, json_item, parsed, planned, rss_item, xml
 
@@ -204,7 +206,8 @@ def test_rule_12_every_format_says_the_same_id_and_rss_that_it_is_no_link() -> N
 def test_rule_13_no_id_stands_twice_in_a_document() -> None:
     at = [PUBLISHED + timedelta(minutes=minute) for minute in range(40)]
     moved = [WindowItem(f"a{n}", 1, moment, moment, moment, f"urn:x:{n}") for n, moment in enumerate(at)]
-    ids = [item.entry_id for item in cut(list(reversed(moved)))]
+    row = FeedRow(name="tag/x", title="X", kind="tag", version=1, changed_at=PUBLISHED, items=40)
+    ids = [item.entry_id for item in shown(Window(row, moved), tombstones=True)]
     assert len(ids) == len(set(ids)) == len(moved)
     entries = [STORY.model_copy(update={"id": f"urn:x:{n}"}) for n in range(3)]
     for name in FORMATS:

@@ -11,10 +11,11 @@ import pytest
 
 from schemas.feed import Entry
 from schemas.jobs import WindowItem
+from schemas.records import FeedRow
 from services.syndicate.formats import FORMATS
 from services.syndicate.formats.text import isolated
-from services.syndicate.joiner import Joiner, Site
-from services.syndicate.window import cut
+from services.syndicate.heads import Site, feed_head
+from services.syndicate.window import ordered
 from tests.golden.entries import ARABIC, PUBLISHED, STORY
 from tests.rendered import (
     ATOM,
@@ -29,7 +30,6 @@ from tests.rendered import (
     rss_item,
     xml,
 )
-from tests.unit.test_documents import T0, Shelf
 
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)")
 RFC822 = re.compile(
@@ -72,17 +72,17 @@ def test_rule_15_updated_is_never_before_published_and_nothing_lies_ahead() -> N
     assert atom_entry(backwards).findtext(f"{ATOM}updated") >= atom_entry(backwards).findtext(f"{ATOM}published")
 
 
-async def test_rule_16_a_feed_is_dated_by_its_entries_never_by_the_clock() -> None:
-    shelf = Shelf()
-    shelf.put("tag/x", "a", "One", 1)
-    shelf.put("tag/x", "b", "Two", 9)
-    made = await Joiner(shelf, Site("https://news.example", "Le Fil", UUID(int=7), T0), 1_000_000).join(
-        "tag/x", ["rss", "atom"]
-    )
-    assert isinstance(made, dict)
-    newest = T0 + timedelta(seconds=9)
-    assert f"<updated>{newest:%Y-%m-%dT%H:%M:%SZ}</updated>".encode() in made["atom"].identity.data
-    assert f"<lastBuildDate>{newest:%a, %d %b %Y %H:%M:%S} GMT</lastBuildDate>".encode() in made["rss"].identity.data
+def test_rule_16_a_feed_is_dated_by_its_entries_never_by_the_clock() -> None:
+    row = FeedRow(name="tag/x", title="X", kind="tag", version=1, changed_at=LATER, items=2)
+    site = Site("https://news.example", "Le Fil", UUID(int=7), PUBLISHED)
+    for name, dated in (
+        ("atom", "<updated>2026-11-03T09:15:00Z</updated>"),
+        ("rss", "<lastBuildDate>Tue, 03 Nov 2026 09:15:00 GMT</lastBuildDate>"),
+        ("ninjs", '"versioncreated":"2026-11-03T09:15:00Z"'),
+        ("newsml", "<sent>2026-11-03T09:15:00Z</sent>"),
+    ):
+        above = feed_head(row, site, name, [PUBLISHED, PUBLISHED + timedelta(hours=1), PUBLISHED])
+        assert dated in FORMATS[name].document(above, []).decode()
 
 
 def test_rule_17_dates_are_in_each_formats_own_form() -> None:
@@ -164,7 +164,7 @@ def test_rule_33_newest_first_ties_by_id_and_alike_in_all_formats() -> None:
     moments = [PUBLISHED, PUBLISHED, PUBLISHED + timedelta(hours=1), PUBLISHED - timedelta(hours=1)]
     ids = ["urn:x:b", "urn:x:a", "urn:x:d", "urn:x:c"]
     items = [WindowItem(name, 1, PUBLISHED, at, at, name) for name, at in zip(ids, moments, strict=True)]
-    order = [item.entry_id for item in cut(items)]
+    order = [item.entry_id for item in ordered(items)]
     assert order == ["urn:x:d", "urn:x:a", "urn:x:b", "urn:x:c"]
     entries = [STORY.model_copy(update={"id": name}) for name in order]
     for name in FORMATS:
