@@ -129,9 +129,13 @@ class Ended(NamedTuple):
 
 
 class Replaced(NamedTuple):
-    """This page of the feed's archive is no more, since something in it was taken back. `address` is the feed's."""
+    """A page of the feed's archive that is no more, since something in it was taken back. `address` is the feed's.
+
+    `private`: the feed is, and nobody else may learn that it is there.
+    """
 
     address: str
+    private: bool = False
 
 
 class FeedHead(Frozen):

@@ -58,6 +58,7 @@ async def start_stages(stack: AsyncExitStack, running: Running) -> None:
             publisher=running.settings.title,
             saved=saved,
             shown=partial(_time_feeds, running),
+            moved=_archivist(running).moved,
             **parts,
         )
     if "deliver" in running.stages:
@@ -71,6 +72,14 @@ async def start_stages(stack: AsyncExitStack, running: Running) -> None:
             READS[stage], stage, running.metrics.watch(stage, handler, lambda batch: len(batch.entries))
         )
     running.bus.on_poison = partial(_bury, running)
+
+
+def _archivist(running: Running) -> Any:
+    from services.syndicate.archivist import Archivist
+
+    archivist = Archivist(running.store.archives, running.relay, clock=clock)
+    running.keep(archivist.run(), "archivist")
+    return archivist
 
 
 async def _deliver(stack: AsyncExitStack, running: Running) -> Callable[[Batch], Awaitable[None]]:

@@ -168,5 +168,5 @@ def _instead(row: FeedRow, named: history.Sealed) -> Replaced | Current | None:
     if named.number > history.newest(row) + 1 or named.generation > row.generation:
         return None
     if named.generation < row.generation:
-        return Replaced(row.address)
+        return Replaced(row.address, private=row.owner is not None)
     return Current() if history.newest(row) else None

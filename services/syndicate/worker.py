@@ -39,6 +39,7 @@ async def syndicate_articles(
     publisher: str,
     saved: SavedFilters | None = None,
     shown: Callable[[Sequence[str]], None] = lambda _event_ids: None,
+    moved: Callable[[Sequence[OutboxRow]], None] = lambda _rows: None,
 ) -> None:
     """Bring each enriched article into its feeds at least once; record it exactly once.
 
@@ -67,6 +68,7 @@ async def syndicate_articles(
         _log.error("syndicate.quarantined", articles=[letter.article_id for letter in dead])
     rows = await _record(good, store, saved, clock()) if good else []
     shown([each.event_id for each in good])
+    moved(rows)
     await relay.publish(rows)  # lost in a crash? the sweeper finds the rows
 
 

@@ -145,6 +145,7 @@ def headers(document: Document, status: int, coding: str, now: datetime) -> Head
         if coding != "identity":
             made.append((b"content-encoding", coding.encode()))
     links = [f'<{document.self_url}>; rel="self"', *(f'<{url}>; rel="hub"' for url in document.hub_urls)]
+    links += [f'<{link.href}>; rel="{link.rel}"' for link in document.links]
     made += [
         (b"etag", document.tags[coding]),
         (b"last-modified", http_date(last_modified(document, now))),
@@ -153,6 +154,8 @@ def headers(document: Document, status: int, coding: str, now: datetime) -> Head
         (b"link", ", ".join(links).encode()),
         *SECURITY,
     ]
+    if document.location is not None:
+        made.append((b"content-location", document.location.encode()))
     if policy.noindex or policy.kind == "private":
         made.append((b"x-robots-tag", b"noindex"))
     if policy.kind != "private" and "json" in document.media_type:

@@ -14,7 +14,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from schemas.feed import Ended, Moved
+from schemas.feed import Ended, Moved, Replaced
 from services.http.clients import client_key
 from services.http.feeds.answers import Answers, Reply, Visitor
 from services.http.feeds.decision import CORS, Asked
@@ -117,6 +117,10 @@ class FeedApp:
             if query := scope.get("query_string", b""):
                 to += "?" + quote(query, safe="%&=+;,/:@!$'()*~-._?")
             problem = Problem(308, "moved", f"This feed is read at {to} now.", headers=_cached(_MOVED_S, Location=to))
+        elif isinstance(found, Replaced) and not found.private:
+            to = f"{self._answers.documents.site.base_url}/feeds/{quote(found.address)}"
+            detail = f"Something in this feed was taken back; its archive begins anew from {to}."
+            problem = Problem(410, "replaced", detail, headers=_cached(_ENDED_S))
         elif isinstance(found, Ended):
             if target is not None and target.format == "json":
                 return _expired(target)
