@@ -15,9 +15,9 @@ from services.cli.site import discovery_of, site_of
 from services.cli.stages import owner_of
 from services.cli.wire import Running, clock
 from services.http.feeds.decision import headers
+from services.syndicate import history
 from services.syndicate.discovered import Discovery
 from services.syndicate.document import Document, pack
-from services.syndicate.documents import Documents
 from services.syndicate.formats import FORMATS
 from services.syndicate.joiner import Joiner, Site
 from services.syndicate.ports import FeedReads
@@ -35,18 +35,24 @@ class DocumentSource:
         self.layout = xxh3_128_hexdigest(repr(said).encode())
         self._site, self._discovery, self._codings = site, discovery, codings
         self._joiner = Joiner(feeds, site, _CACHE_BYTES)
-        self._archives = Documents(feeds, site, cache_bytes=_CACHE_BYTES)
         self._begun = False  # the feed of all stories has one
 
     async def current(self, feed: FeedRow) -> Sequence[StaticObject]:
-        """Make the subscription documents; none if nobody may read them (any more)."""
+        """Make the subscription documents; none if nobody may read them (any more).
+
+        They also stand where the next archive page will: the newest one names that address already.
+        """
         made = await self._joiner.join(feed.address, tuple(FORMATS))
-        return self._objects(made.values()) if isinstance(made, dict) else []
+        objects = self._objects(made.values()) if isinstance(made, dict) else []
+        if (sealed := history.newest(feed)) == 0:
+            return objects
+        making = history.Sealed(feed.generation, sealed + 1).name
+        return [*objects, *(one._replace(path=_page_path(one.path, making)) for one in objects)]
 
     async def archive(self, feed: FeedRow, first: int, last: int) -> Sequence[StaticObject]:
         """Make a sealed page in every format."""
         page = f"archive/{feed.generation}/{first}-{last}"
-        found = [await self._archives.get(feed.address, each, page) for each in FORMATS]
+        found = [await self._joiner.page(feed.address, each, page) for each in FORMATS]
         return self._objects(one for one in found if isinstance(one, Document))
 
     async def site(self) -> Sequence[StaticObject]:
@@ -79,6 +85,11 @@ class DocumentSource:
             tag=xxh3_128_hexdigest(f"{document.identity.etag}|{kind}|{policy}|{'+'.join(codings)}".encode()),
             codings=codings,
         )
+
+
+def _page_path(path: str, page: str) -> str:
+    address, _, extension = path.rpartition(".")
+    return f"{address}/{page}.{extension}"
 
 
 async def start_publishing(running: Running) -> None:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from schemas.history import PAGE
 from schemas.publishing import Copied, StaticObject
 from schemas.records import FeedRow
 
-PAGE = 25  # items of a sealed archive page
 _LONGEST_PAUSE_S = 60.0
 
 

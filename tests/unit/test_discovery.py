@@ -8,7 +8,7 @@ from urllib.robotparser import RobotFileParser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lxml import etree
+from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]  # compiled, without stubs
 
 from schemas.jobs import FeedKind
 from schemas.records import FeedRow
