@@ -538,20 +538,8 @@ api_key = _table(
     sqlite_with_rowid=False,
 )
 
-feed_day = _table(  # what readers fetched of a feed in a format on a day (days since 1970, UTC)
-    "feed_day",
-    Column("feed", Words, primary_key=True),
-    Column("day", Whole, primary_key=True, autoincrement=False),
-    Column("format", Words, primary_key=True),
-    _must("requests", Whole),
-    _must("not_modified", Whole),
-    _must("limited", Whole),  # answered 429
-    _must("bytes", Whole),
-    sqlite_with_rowid=False,
-)
-Index("ix_feed_day_day", feed_day.c.day)
-
-feed_client = _table(  # the same by the name of the program: never an address, nor anything made of one
+feed_client = _table(  # what programs fetched, by their name: never an address, nor anything made of one
+    # `day` counts days since 1970, UTC
     "feed_client",
     Column("feed", Words, primary_key=True),
     Column("day", Whole, primary_key=True, autoincrement=False),
