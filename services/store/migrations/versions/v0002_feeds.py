@@ -279,20 +279,6 @@ def _static() -> None:
 def _health() -> None:
     """Create what is counted and judged of feeds."""
     op.create_table(
-        "feed_day",
-        sa.Column("feed", sa.Text(), nullable=False),
-        sa.Column("day", WHOLE, nullable=False),
-        sa.Column("format", sa.Text(), nullable=False),
-        sa.Column("requests", WHOLE, nullable=False),
-        sa.Column("not_modified", WHOLE, nullable=False),
-        sa.Column("limited", WHOLE, nullable=False),
-        sa.Column("bytes", WHOLE, nullable=False),
-        sa.PrimaryKeyConstraint("feed", "day", "format", name=op.f("pk_feed_day")),
-        sqlite_strict=True,
-        sqlite_with_rowid=False,
-    )
-    op.create_index("ix_feed_day_day", "feed_day", ["day"])
-    op.create_table(
         "feed_client",
         sa.Column("feed", sa.Text(), nullable=False),
         sa.Column("day", WHOLE, nullable=False),
