@@ -57,11 +57,12 @@ async def serving(
     answers: Answers | None = None,
     fast: bool = True,
     head_s: float = HEAD_S,
+    idle_s: float = 75,
 ) -> AsyncGenerator[asyncio.Task[None]]:
     """Serve `app` until the block ends; requests under way get a few seconds to finish.
 
     `answers` answers for feed documents before the app is asked: with `fast` from within the HTTP parser.
-    X-Forwarded-* is believed from `proxies`.
+    X-Forwarded-* is believed from `proxies`. A connection that asks nothing for `idle_s` is closed.
     """
     inner = app if answers is None else Shortcut(app, answers)
     config = uvicorn.Config(
@@ -77,7 +78,7 @@ async def serving(
         access_log=False,
         server_header=False,
         proxy_headers=False,  # ours: uvicorn would let an unknown client pass for the proxy
-        timeout_keep_alive=75,
+        timeout_keep_alive=idle_s,  # pyright: ignore[reportArgumentType]  # a float does as well
         timeout_graceful_shutdown=_GRACE_S,
         backlog=2_048,
     )

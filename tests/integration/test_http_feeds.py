@@ -1,70 +1,15 @@
 """Feeds over a real socket, from the whole app, out of the real store."""
 
 import gzip
-from collections.abc import AsyncGenerator, AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
-from uuid import UUID
 
-import aiohttp
 import feedparser
 import pytest
-from yarl import URL
 
-from schemas.serving import Served
-from services.http.clients import Proxies
-from services.http.deps import Deps
-from services.http.feeds import Answers, Limits, Rates
-from services.syndicate.documents import Documents
-from services.syndicate.joiner import Site
-from tests.feed_desk import BASE, Desk
-from tests.http_api import START, Api, api_on
-
-SITE = Site(BASE, "Le Fil", UUID(int=7), START - timedelta(days=1))
-
-
-@dataclass
-class Feeds:
-    """The app with its feeds, and the desk that fills them."""
-
-    api: Api
-    desk: Desk
-    documents: Documents
-    served: list[Served]
-
-    async def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, Any, bytes]:
-        sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        sent.setdefault("Accept-Encoding", "identity")
-        url = URL(self.api.url + path, encoded=True)
-        async with self.api.session.request(method, url, headers=sent, auto_decompress=False) as got:
-            return got.status, got.headers, await got.read()
-
-
-@asynccontextmanager
-async def feeds_on(
-    directory: Path, *, fast: bool = True, rates: Rates | None = None, proxies: Proxies | None = None
-) -> AsyncGenerator[Feeds]:
-    served: list[Served] = []
-    made: list[Documents] = []
-
-    def feeds(deps: Deps) -> Answers:
-        made.append(Documents(deps.store.feeds, SITE, cache_bytes=10_000_000))
-        limits = Limits(rates or Rates())
-        return Answers(
-            made[0], clock=deps.clock, monotonic=deps.monotonic, limits=limits, on_served=served.append
-        )
-
-    with ThreadPoolExecutor(1) as pool:
-        async with api_on(directory, feeds=feeds, fast=fast, proxies=proxies) as api:
-            # aiohttp's own session would add encodings that it can undo
-            async with aiohttp.ClientSession() as session:
-                api.session = session
-                yield Feeds(api, Desk(api.store, pool, SITE, now=START), made[0], served)
-            await made[0].close()
+from tests.feed_desk import BASE
+from tests.serving_feeds import Feeds, feeds_on
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ class _Pace(NamedTuple):
 
     @classmethod
     def of(cls, burst: int, every_s: float) -> "_Pace":
-        return cls(every_s, (burst - 1) * every_s)
+        return cls(every_s, (burst - 0.999) * every_s)  # sums of floats are not exact
 
 
 class Limits:
