@@ -15,6 +15,7 @@ from services.store.directory import Directory
 from services.store.endpoints import Endpoints
 from services.store.enrichments import Enrichments
 from services.store.feed_fills import FeedFills
+from services.store.feed_health import FeedHealthRows
 from services.store.feed_tokens import FeedTokens
 from services.store.feeds import Feeds
 from services.store.keys import Keys
@@ -52,6 +53,7 @@ class Store:
         self.static = StaticCopies(database)
         self.saved_feeds = SavedFeeds(database)
         self.feed_fills = FeedFills(database)
+        self.feed_health = FeedHealthRows(database)
         self.search = Search(database)
         self.subscribers = Subscribers(database)
         self.endpoints = Endpoints(database)
