@@ -202,5 +202,4 @@ def _invalid(where: str, what: str) -> Problem:
 def feed_view(found: FeedRow) -> dict[str, Any]:
     """Show a feed with the paths of its documents."""
     paths = {known: f"/feeds/{quote(found.address)}.{known}" for known in FORMATS}
-    shown = found.model_dump(mode="json")
-    return {**shown, "subscriber": shown.pop("owner"), "documents": paths}
+    return {**found.model_dump(mode="json", exclude={"owner"}), "subscriber": found.owner, "documents": paths}
