@@ -10,7 +10,7 @@ archive gets new addresses. While SQL is away, all keep being served.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -82,6 +82,7 @@ class Documents:
         self._renamed: dict[str, set[str]] = {}  # feeds whose address is not their key → addresses held
         self._away_until = 0.0  # loop time: SQL did not answer; until then what is held is served as it is
         self.joins = 0  # for metrics: documents joined
+        self.on_kept: Callable[[Key], None] = lambda _key: None  # told of each document that was joined
         self.waiters = Waiters()
         self.lately = Lately()
 
@@ -94,6 +95,11 @@ class Documents:
         held.read = True
         self._held.move_to_end(key)
         return held.document
+
+    def peek(self, key: Key) -> Document | None:
+        """Find a document in memory, without counting as its reader."""
+        held = self._held.get(key)
+        return None if held is None else held.document
 
     async def get(self, address: str, format_name: str, page: str = "") -> Found:
         """Find or join a document; many who ask at once share one join. None: there is no such feed or page.
@@ -282,6 +288,7 @@ class Documents:
         self._size += document.size
         while self._size > self._cap and len(self._held) > 1:
             self._drop(next(iter(self._held)))
+        self.on_kept(key)
         return document
 
     def _drop(self, key: Key) -> None:
