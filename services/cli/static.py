@@ -94,6 +94,7 @@ def _page_path(path: str, page: str) -> str:
 
 async def start_publishing(running: Running) -> None:
     """Keep static copies, where a place for them is set."""
+    from services.publish.core import pause_s
     from services.publish.places import open_place
     from services.publish.worker import Publisher
 
@@ -125,7 +126,7 @@ async def start_publishing(running: Running) -> None:
         DocumentSource(running.store.feeds, discovery, site, codings=settings.publish_codings, version=running.version),
         owner=owner_of(running),
         clock=clock,
-        random=random.random,
+        pause=lambda failures: pause_s(failures, random.random()),  # noqa: S311 - it spreads processes
         in_flight=settings.publish_in_flight,
         on_counts=count,
     )

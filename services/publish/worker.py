@@ -42,7 +42,8 @@ class Publisher:
     """Copies to one place while `run` runs. Of several processes one does at a time; another takes over within a minute.
 
     A place that is away is tried again, ever more rarely; what changed meanwhile goes there once, as it then
-    is. A feed that cannot be made holds back no other. `on_counts` is told of every round.
+    is. A feed that cannot be made holds back no other. `on_counts` is told of every round; `pause` says how long to wait
+    after so many failures in a row.
     """
 
     def __init__(
@@ -53,16 +54,17 @@ class Publisher:
         *,
         owner: str,
         clock: Callable[[], datetime],
-        random: Callable[[], float],
         in_flight: int = 16,
         every_s: float = 1.0,
         whole_every_s: float = 60.0,
+        pause: Callable[[int], float] = lambda failures: pause_s(failures, 0.5),
         on_counts: Callable[[Counts], None] = lambda _counts: None,
     ) -> None:
         self.behind_since: datetime | None = None
         self.fault: str | None = None
+        self.rounds = 0  # that left nothing to be done
         self._place, self._books, self._source = place, books, source
-        self._owner, self._clock, self._random = owner, clock, random
+        self._owner, self._clock, self._pause = owner, clock, pause
         self._in_flight, self._every_s, self._whole_every_s = in_flight, every_s, whole_every_s
         self._on_counts = on_counts
         self._valid_until = 0.0  # loop time
@@ -134,7 +136,7 @@ class Publisher:
             except Exception as error:  # noqa: BLE001 - whatever it is, a later try is all that can help
                 failures += 1
                 await self._failed(fence, error, failures)
-                await asyncio.sleep(pause_s(failures, self._random()))
+                await asyncio.sleep(self._pause(failures))
                 continue
             since = max(filter(None, (since, newest)), default=None)
             if whole and not more:
@@ -174,6 +176,7 @@ class Publisher:
         more = len(stale) == _MOST and len(work) > 0
         if not more and not self._broken:
             self.behind_since = None
+            self.rounds += 1
         if stale or counts.written or counts.removed:
             await self._report(fence, counts, None if self.behind_since else started)
         return max((one.changed_at for one in stale), default=None), more
