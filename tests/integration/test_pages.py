@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from schemas.definition import Definition
+from services.http.app import create_app
 from services.http.pages import ARTICLE_POLICY, POLICY, Pages, page_routes
 from services.store.errors import StoreUnavailable
 from tests.http_api import replace
@@ -80,6 +81,27 @@ async def test_security_rule_43_every_route_of_pages_sends_the_headers(room: Pag
         assert "unsafe" not in headers["Content-Security-Policy"], path
         assert headers["Cache-Control"] if status != 404 else True, path
         assert "Set-Cookie" not in headers, path
+
+
+async def test_security_rule_43_under_tls_pages_bind_browsers_to_it(room: PageDesk) -> None:
+    app: Any = create_app(room.api.deps)
+    for path in ("/feeds", "/feeds/all", "/feeds/nothing", f"/articles/{await room.key('rich')}"):
+        for scheme, bound in (("https", True), ("http", False)):
+            sent: list[dict[str, Any]] = []
+
+            async def send(message: dict[str, Any], to: list[dict[str, Any]] = sent) -> None:
+                to.append(message)
+
+            scope = {
+                "type": "http",
+                "method": "GET",
+                "scheme": scheme,
+                "path": path,
+                "query_string": b"",
+                "headers": [],
+            }
+            await app(scope, None, send)
+            assert (b"strict-transport-security" in dict(sent[0]["headers"])) is bound, (scheme, path)
 
 
 async def test_head_answers_like_get_and_nothing_else_is_possible(room: PageDesk) -> None:

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 
 from schemas.feed import Entry
 from services.http.pages import formats
-from services.http.pages.answers import answer
+from services.http.pages.answers import Ready, answer
 from services.http.pages.frame import ARTICLE_POLICY, Pages
 from services.http.pages.readable import readable, shows_lead_picture, standfirst
 from services.http.pages.words import web
@@ -95,7 +95,7 @@ class ArticlePages:
             "Access-Control-Allow-Origin": "*",
         }
         status = 410 if found.gone else 200
-        return answer(request, form.single(found.data), form.single_type, status=status, headers=headers)
+        return answer(request, Ready(form.single(found.data), form.single_type), status=status, headers=headers)
 
 
 def _ascii(url: str) -> str:

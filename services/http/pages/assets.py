@@ -7,7 +7,7 @@ from typing import NamedTuple
 from fastapi import Request
 from fastapi.responses import Response
 
-from services.http.pages.answers import answer
+from services.http.pages.answers import Ready, answer
 from services.http.problems import not_found
 
 PATH = "/static/{file}"
@@ -25,8 +25,7 @@ class Asset(NamedTuple):
     """One file: `address` is the last part of its URL, such as `wireroom.3f2a9c1b7d40.css`."""
 
     address: str
-    media_type: str
-    data: bytes
+    ready: Ready
 
 
 class Assets:
@@ -59,9 +58,9 @@ class Assets:
         if asset is None:
             raise not_found("file")
         headers = {"Cache-Control": keep, "Cross-Origin-Resource-Policy": "same-origin"}
-        return answer(request, asset.data, asset.media_type, headers=headers)
+        return answer(request, asset.ready, headers=headers)
 
 
 def _asset(path: Path) -> Asset:
     data = path.read_bytes()
-    return Asset(f"{path.stem}.{sha256(data).hexdigest()[:12]}{path.suffix}", _TYPES[path.suffix], data)
+    return Asset(f"{path.stem}.{sha256(data).hexdigest()[:12]}{path.suffix}", Ready(data, _TYPES[path.suffix]))

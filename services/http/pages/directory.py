@@ -13,6 +13,7 @@ from schemas.automatic import ALL
 from schemas.feed import slug
 from schemas.jobs import FeedKind, Page
 from services.http.pages import formats
+from services.http.pages.answers import Ready
 from services.http.pages.frame import Pages
 from services.store.pages import FeedGroup, ListedFeed
 
@@ -51,7 +52,7 @@ class ReadsDirectory(Protocol):
 
 
 class Directory:
-    """`/feeds`, and what leads there. The groups are read at most once per `keep_s`, whoever asks."""
+    """`/feeds`, and what leads there. The first page is made at most once per `keep_s`, whoever asks."""
 
     def __init__(
         self, pages: Pages, reads: ReadsDirectory, *, founded: datetime, max_age_s: int, keep_s: float = 2.0
@@ -61,8 +62,8 @@ class Directory:
         self._max_age_s = max_age_s
         self._none = ListedFeed(ALL.name, ALL.name, ALL.title, ALL.kind, None, founded, 0)
         self._keep_s = keep_s
-        self._kept: tuple[float, Sequence[FeedGroup]] | None = None
-        self._reading = asyncio.Lock()
+        self._kept: tuple[float, Ready] | None = None
+        self._making = asyncio.Lock()
 
     async def home(self) -> Response:
         """Lead from `/` to the directory. Permanent, but not for longer than a day: one day there may be more."""
@@ -75,24 +76,30 @@ class Directory:
             return await self._found(request, query)
         if (kind := asked.get("kind")) is not None:
             return await self._kind(request, kind, asked.get("after"))
-        groups = {group.kind: group for group in await self._groups()}
-        everything = groups["all"].largest[0] if "all" in groups else self._none
-        return self._pages.render(
+        return self._pages.answer(
             request,
-            "directory.html",
+            await self._front(),
             max_age_s=self._max_age_s,
             headers={"Link": f'<{self._pages.base_url}/feeds>; rel="canonical"'},
+        )
+
+    async def _front(self) -> Ready:
+        """Make the first page, for all who ask within the next moments."""
+        loop = asyncio.get_running_loop()
+        async with self._making:
+            if self._kept is None or self._kept[0] < loop.time():
+                self._kept = loop.time() + self._keep_s, self._groups(await self._reads.groups(LARGEST))
+            return self._kept[1]
+
+    def _groups(self, found: Sequence[FeedGroup]) -> Ready:
+        groups = {group.kind: group for group in found}
+        everything = groups["all"].largest[0] if "all" in groups else self._none
+        return self._pages.make(
+            "directory.html",
             all=everything,
             groups=[groups[kind] for kind in _ORDER if kind in groups],
             offers=formats.of_feed(self._pages.base_url, everything.address),
         )
-
-    async def _groups(self) -> Sequence[FeedGroup]:
-        loop = asyncio.get_running_loop()
-        async with self._reading:
-            if self._kept is None or self._kept[0] < loop.time():
-                self._kept = loop.time() + self._keep_s, await self._reads.groups(LARGEST)
-            return self._kept[1]
 
     async def _found(self, request: Request, query: str) -> Response:
         feeds = await self._reads.named(slug(query), query, PER_PAGE)

@@ -11,12 +11,15 @@ from schemas.automatic import ALL
 from schemas.feed import Moved
 from schemas.records import FeedRow
 from services.http.pages import formats
+from services.http.pages.answers import Ready
 from services.http.pages.frame import Pages
 from services.http.pages.words import spoken
 from services.store.pages import Story
 
 LATEST = 30
 """Stories on a page: as many as the shortest feed document."""
+
+_MOST_KEPT = 200  # pages of about 30 KB
 
 _ABOUT: dict[str, str] = {
     "all": "Everything that {newsroom} publishes, the newest first.",
@@ -55,6 +58,7 @@ class FeedPages:
         self._feeds = feeds
         self._reads = reads
         self._max_age_s = max_age_s
+        self._kept: dict[FeedRow, Ready] = {}
         self._none = FeedRow(name=ALL.name, title=ALL.title, kind=ALL.kind, version=0, changed_at=founded, items=0)
 
     async def show(self, request: Request) -> Response:
@@ -82,27 +86,35 @@ class FeedPages:
                 f"Nothing new has come since {spoken(found.ended_at)}, and nothing will.",
                 max_age_s=self._max_age_s,
             )
-        return self._page(request, found, await self._reads.latest(found.name, LATEST))
+        offers = formats.of_feed(self._pages.base_url, found.address)
+        return self._pages.answer(
+            request,
+            self._kept.get(found) or self._keep(found, await self._reads.latest(found.name, LATEST), offers),
+            max_age_s=found.max_age_s or self._max_age_s,
+            headers={"Link": formats.link_header(offers, self._canonical(found))},
+        )
 
-    def _page(self, request: Request, feed: FeedRow, stories: list[Story]) -> Response:
-        base = self._pages.base_url
-        canonical = f"{base}/feeds/{quote(feed.address)}"
-        offers = formats.of_feed(base, feed.address)
+    def _canonical(self, feed: FeedRow) -> str:
+        return f"{self._pages.base_url}/feeds/{quote(feed.address)}"
+
+    def _keep(self, feed: FeedRow, stories: list[Story], offers: list[formats.Offer]) -> Ready:
+        """Make the page, once for each state of the feed: its version grows with every change of what it carries."""
         about = feed.description or _ABOUT[feed.kind].format(title=feed.title, newsroom=self._pages.title)
         showing = [story.entry.published for story in stories if story.entry.state == "published"]
-        return self._pages.render(
-            request,
+        page = self._pages.make(
             "feed.html",
-            max_age_s=feed.max_age_s or self._max_age_s,
-            headers={"Link": formats.link_header(offers, canonical)},
             feed=feed,
             stories=stories,
             newest=max(showing, default=None),
             offers=offers,
-            canonical=canonical,
+            canonical=self._canonical(feed),
             about=about,
             noindex=feed.searches,
         )
+        if len(self._kept) >= _MOST_KEPT:
+            self._kept.clear()
+        self._kept[feed] = page
+        return page
 
     def _lead_to(self, address: str) -> Response:
         """308, for good: addresses that a feed once had are never given to another."""

@@ -17,7 +17,7 @@ from fastapi import Request
 from fastapi.responses import Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from services.http.pages.answers import answer
+from services.http.pages.answers import Ready, answer
 from services.http.pages.assets import Assets
 from services.http.pages.words import FILTERS
 
@@ -66,6 +66,29 @@ class Pages:
     def _address_of(self, name: str) -> str:
         return f"{self.root}/static/{self.assets.address(name)}"
 
+    def make(self, template: str, **context: Any) -> Ready:
+        """Render a page, to be kept and answered with more than once.
+
+        The same context gives the same bytes: a template prints no time of its own making.
+        """
+        html = self._templates.get_template(template).render(context)
+        return Ready(html.encode("utf-8", "replace"), HTML)
+
+    def answer(
+        self,
+        request: Request,
+        page: Ready,
+        *,
+        status: int = 200,
+        max_age_s: int | None = 60,
+        policy: str = POLICY,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Answer with a page (ETag, 304, gzip). `max_age_s` None: nobody may keep it."""
+        keep = "no-store" if max_age_s is None else f"public, max-age={max_age_s}, {_STALE}"
+        sent = {"Cache-Control": keep, "Content-Security-Policy": policy, **(headers or {})}
+        return answer(request, page, status=status, headers=sent)
+
     def render(
         self,
         request: Request,
@@ -77,14 +100,9 @@ class Pages:
         headers: Mapping[str, str] | None = None,
         **context: Any,
     ) -> Response:
-        """Render a page and answer with it (ETag, 304, gzip). `max_age_s` None: nobody may keep it.
-
-        The same context gives the same bytes: a template prints no time of its own making.
-        """
-        html = self._templates.get_template(template).render(context)
-        keep = "no-store" if max_age_s is None else f"public, max-age={max_age_s}, {_STALE}"
-        sent = {"Cache-Control": keep, "Content-Security-Policy": policy, **(headers or {})}
-        return answer(request, html.encode("utf-8", "replace"), HTML, status=status, headers=sent)
+        """Make a page and answer with it."""
+        page = self.make(template, **context)
+        return self.answer(request, page, status=status, max_age_s=max_age_s, policy=policy, headers=headers)
 
     def notice(
         self,
