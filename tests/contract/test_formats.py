@@ -4,11 +4,13 @@ import json
 import re
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import pytest
 from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]  # compiled, without stubs
 
+from schemas.article import Article
 from schemas.feed import Entry
 from services.syndicate.formats import FORMATS, FRAGMENTS, Format, fragment_name
 from services.syndicate.render import render
@@ -41,6 +43,13 @@ def test_its_name_is_its_key_and_fits_in_a_url(form: Format) -> None:
     assert re.fullmatch("[a-z]+", form.name)
     assert re.fullmatch(r"application/[a-z0-9.+-]+", form.media_type)
     assert (form.single is None) == (form.single_type is None)
+
+
+@every_format
+def test_it_is_documented(form: Format) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "feed-formats.md").read_text("utf-8")
+    for said in (form.name, form.media_type, form.single_type or form.media_type):
+        assert f"`.{said}`" in page or said in page
 
 
 @every_format
@@ -122,3 +131,13 @@ def test_render_makes_every_fragment_of_every_format_in_another_process_too() ->
     assert set(here[0].fragments) == set(FRAGMENTS)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         assert pool.submit(render, entries).result() == here
+
+
+@pytest.mark.parametrize(
+    "entry", [STORY, ARABIC, HOSTILE, CASES["bare_headline"][0]], ids=lambda entry: entry.article_id
+)
+def test_a_line_of_ndjson_is_an_article_as_it_is_published(entry: Entry) -> None:
+    said = json.loads(FORMATS["ndjson"].entry(entry) or b"")
+    article = Article.model_validate(said)
+    assert (article.id, article.title) == (entry.id, said["title"])
+    assert article.published_at == entry.published
