@@ -129,7 +129,7 @@ class Ended(NamedTuple):
 
 
 class Replaced(NamedTuple):
-    """A page of the feed's archive that is no more, since something in it was taken back. `address` is the feed's.
+    """A page of a feed's archive that is no more, since something in it was taken back. `address` is the feed's.
 
     `private`: the feed is, and nobody else may learn that it is there.
     """

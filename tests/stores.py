@@ -200,6 +200,8 @@ def plan_of(job: SyndicateJob, feeds: tuple[FeedRef, ...], *, left: bool = False
         if job.state.is_retracted:
             state = "takedown" if job.state.retraction_kind is RetractionKind.TAKEDOWN else "withdrawn"
         entry = entry_of(job, state=state)
+        if job.state.is_retracted:
+            entry = entry.model_copy(update={"gone_at": job.state.retracted_at or entry.updated})
     bodies = {} if entry is None else {name: f"<{name}>{entry.title}{entry.state}".encode() for name in ("rss", "atom")}
     return SyndicatePlan(job.event.event_id, job.event.article_id, job.version, entry, bodies, feeds, left)
 
