@@ -98,7 +98,7 @@ async def test_a_correction_keeps_id_and_date_and_says_so(desk: Desk) -> None:
         (after,) = json.loads(await desk.read(name, "json"))["items"]
         assert (after["id"], after["date_published"]) == (before["id"], before["date_published"])
         assert (before["date_modified"], after["date_modified"]) == ("2026-11-03T08:00:00Z", "2026-11-03T09:16:00Z")
-        assert after["content_html"].startswith("<p><strong>Correction:</strong> C’était hier.</p>")
+        assert after["content_html"].startswith('<div dir="ltr" lang="fr"><p><strong>Correction:</strong> C’était hier.</p>')
 
 
 async def test_a_change_of_tags_moves_no_date(desk: Desk) -> None:
