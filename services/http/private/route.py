@@ -11,7 +11,7 @@ from urllib.parse import quote
 from fastapi import APIRouter
 from starlette.types import Receive, Scope, Send
 
-from schemas.feed import Ended, Moved
+from schemas.feed import Ended, Moved, Replaced
 from services.http.feeds.answers import Answers
 from services.http.feeds.route import Special, asked_of, asks_more, send_reply, visitor_of
 from services.http.feeds.target import Target, parse
@@ -23,6 +23,13 @@ from services.syndicate.documents import Found
 
 PREFIX = "/private/"
 _NOT_ALLOWED = Problem(405, "method_not_allowed", "A feed can only be read.", headers={"Allow": "GET, HEAD"})
+
+_REPLACED = Problem(
+    410,
+    "replaced",
+    "Something in this feed was taken back; its archive begins anew from the feed.",
+    headers={"Cache-Control": "private, no-store"},
+)
 
 
 class _Asked(NamedTuple):
@@ -45,9 +52,13 @@ class PrivateFeeds:
 
     async def under_feeds(self, target: Target, found: Found, scope: Scope, receive: Receive, send: Send) -> bool:
         """Answer for a private document under its public address (a `Special` of the feeds' app)."""
-        if not isinstance(found, Document) or found.policy.kind != "private":
+        asked = _Asked(target, None, scope, receive, send)
+        if isinstance(found, Replaced) and found.private:
+            await self._replaced(asked, found)
+        elif isinstance(found, Document) and found.policy.kind == "private":
+            await self._answer(asked, found)
+        else:
             return False
-        await self._answer(_Asked(target, None, scope, receive, send), found)
         return True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,6 +72,8 @@ class PrivateFeeds:
             found = None if target is None else await self._answers.documents.get(*target)
             if target is not None and isinstance(found, Moved):
                 await self._moved(_Asked(target, token, scope, receive, send), found, token)
+            elif target is not None and isinstance(found, Replaced) and found.private:
+                await self._replaced(_Asked(target, token, scope, receive, send), found)
             elif target is None or not isinstance(found, Document) or found.policy.kind != "private":
                 problem = await self._gate.ended(token) if isinstance(found, Ended) else UNKNOWN
                 await problem.response()(scope, receive, send)
@@ -84,6 +97,15 @@ class PrivateFeeds:
             }
             moved = Problem(308, "moved", "This feed has another address now.", headers=headers)
             problem = await self._gate.refusal(now_at.feed, token, ()) or moved
+        await problem.response()(asked.scope, asked.receive, asked.send)
+
+    async def _replaced(self, asked: _Asked, found: Replaced) -> None:
+        """Tell whoever may read the feed that a page of its archive is no more; to others it never was."""
+        current = await self._answers.documents.get(found.address, asked.target.format)
+        problem = UNKNOWN
+        if isinstance(current, Document):
+            refusal = await self._gate.refusal(current.feed, asked.token, asked.scope["headers"])
+            problem = _REPLACED if refusal is None else UNKNOWN
         await problem.response()(asked.scope, asked.receive, asked.send)
 
     async def _answer(self, asked: _Asked, document: Document) -> None:

@@ -1,0 +1,183 @@
+"""Private feeds by the real command: each partner reads what is theirs, and nothing else shows that it is there."""
+
+import asyncio
+import json
+from base64 import b64encode
+from collections.abc import Mapping
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.syndicate.formats import FORMATS
+from tests.live import Live, live, until
+
+PARTNERS = ("nord", "sued", "west")
+
+
+async def get(service: Live, path: str, **headers: str) -> tuple[int, Mapping[str, str], str]:
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    async with service.session.get(service.base + path, headers=sent, allow_redirects=False) as answer:
+        return answer.status, answer.headers, await answer.text()
+
+
+async def made(service: Live, method: str, path: str, body: object = None, status: int = 201) -> Any:
+    got, answer = await service.call(method, path, body)
+    assert got == status, answer
+    return answer
+
+
+async def club(service: Live) -> dict[str, str]:
+    """Three partners with a private feed each, of their own section; returns their tokens."""
+    tokens: dict[str, str] = {}
+    for name in PARTNERS:
+        await made(service, "POST", "/v1/subscribers", {"name": name, "id": name})
+        await made(
+            service, "PUT", f"/v1/feeds/{name}/news", {"title": name, "filter": f"section:{name}", "subscriber": name}
+        )
+        token = await made(service, "POST", f"/v1/subscribers/{name}/feed-tokens", {"feed": f"{name}/news"})
+        tokens[name] = token["token"]
+    for name in PARTNERS:
+        for number in range(3):
+            story = {"id": f"{name}{number}", "title": f"Only {name} {number}", "content_text": "x", "sections": [name]}
+            await made(service, "POST", "/v1/articles", story)
+
+    async def full() -> bool:
+        texts = [(await get(service, f"/private/{tokens[name]}/{name}/news.ndjson"))[2] for name in PARTNERS]
+        return all(text.count("Only") >= 3 for text in texts)
+
+    await until(full, "the private feeds are full")
+    return tokens
+
+
+def basic(user: str, password: str) -> str:
+    return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
+
+
+async def test_each_partner_reads_what_is_theirs_and_nothing_of_any_other(tmp_path: Path) -> None:
+    async with live(tmp_path / "data") as service:
+        tokens = await club(service)
+        for reader, owner in product(PARTNERS, PARTNERS):
+            for kind in FORMATS:
+                in_path = await get(service, f"/private/{tokens[reader]}/{owner}/news.{kind}")
+                by_name = await get(service, f"/feeds/{owner}/news.{kind}", Authorization=basic("x", tokens[reader]))
+                bearer = await get(service, f"/feeds/{owner}/news.{kind}", Authorization=f"Bearer {tokens[reader]}")
+                if reader != owner:
+                    assert (in_path[0], by_name[0], bearer[0]) == (404, 401, 401)
+                    assert not any("Only" in text for _, _, text in (in_path, by_name, bearer))
+                    continue
+                assert in_path[2] == by_name[2] == bearer[2]
+                assert all(f"Only {owner} {number}" in in_path[2] for number in range(3))
+                assert not any(f"Only {other}" in in_path[2] for other in PARTNERS if other != owner)
+                for status, headers, text in (in_path, by_name, bearer):
+                    assert status == 200
+                    assert headers["Cache-Control"].startswith("private")
+                    assert headers["Referrer-Policy"] == "no-referrer"
+                    assert tokens[reader] not in text
+                    assert tokens[reader] not in str(headers)
+                again = await get(
+                    service, f"/private/{tokens[reader]}/{owner}/news.{kind}", If_None_Match=in_path[1]["ETag"]
+                )
+                assert again[0] == 304
+        await nothing_shows(service, tokens)
+        await one_connection_for_all(service, tokens["nord"])
+    log = service.log.read_text()
+    assert not any(token in log for token in tokens.values())
+
+
+async def nothing_shows(service: Live, tokens: dict[str, str]) -> None:
+    """Without a token, no directory, page, stream or cache knows of a private feed."""
+    for name in PARTNERS:
+        for kind in FORMATS:
+            status, headers, _ = await get(service, f"/feeds/{name}/news.{kind}")
+            assert (status, headers["Cache-Control"]) == (401, "no-store")
+            assert headers["WWW-Authenticate"].startswith("Basic ")
+        assert (await get(service, f"/feeds/{name}/news"))[0] == 404
+        assert (await get(service, f"/stream?feed={name}/news"))[0] == 404
+        assert (await get(service, f"/private/wrf_abcdefgh1234_x/{name}/news.rss"))[0] == 404
+    for path in ("/feeds", "/feeds.opml", "/news-sitemap.xml", "/metrics", "/robots.txt", "/"):
+        _, _, text = await get(service, path)
+        assert not any(f"{name}/news" in text for name in PARTNERS), path
+        assert not any(token in text for token in tokens.values())
+
+
+async def one_connection_for_all(service: Live, token: str) -> None:
+    """A proxy may send everybody's requests over one connection: none borrows another's right."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(service.base.rpartition(":")[2]))
+    plain = b"GET /feeds/nord/news.rss HTTP/1.1\r\nHost: x\r\n\r\n"
+    allowed = plain[:-2] + f"Authorization: {basic('x', token)}\r\n\r\n".encode()
+    public = plain.replace(b"nord/news", b"all")
+    for request, wanted in [(allowed, b"200"), (plain, b"401"), (public, b"200"), (plain, b"401")] * 25:
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.split()[1] == wanted, (request, head)
+        [length] = [line.split()[1] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+        await reader.readexactly(int(length))
+    writer.close()
+
+
+async def test_a_token_is_rotated_with_an_overlap_and_revoked_within_seconds(tmp_path: Path) -> None:
+    async with live(tmp_path / "data") as service:
+        tokens = await club(service)
+        address = "/v1/subscribers/nord/feed-tokens"
+        [old] = (await made(service, "GET", address, status=200))["items"]
+        assert old["hint"] == tokens["nord"][-4:]
+        assert "token" not in old
+        new = await made(service, "POST", f"{address}/{old['id']}/rotate", {"overlap_s": 3_600})
+        assert new["urls"]["rss"].endswith(f"/private/{new['token']}/nord/news.rss")
+        for token in (tokens["nord"], new["token"]):
+            assert (await get(service, f"/private/{token}/nord/news.rss"))[0] == 200
+        status, _ = await service.call("DELETE", f"{address}/{old['id']}")
+        assert status == 204
+
+        async def gone() -> bool:
+            return (await get(service, f"/private/{tokens['nord']}/nord/news.rss"))[0] == 410
+
+        await until(gone, "the revoked token is refused", within_s=5)
+        assert (await get(service, "/feeds/nord/news.rss", Authorization=basic("nord", tokens["nord"])))[0] == 401
+        assert (await get(service, f"/private/{new['token']}/nord/news.rss"))[0] == 200
+        foreign = await service.call("DELETE", f"/v1/subscribers/sued/feed-tokens/{new['id']}")
+        assert foreign[0] == 404
+
+
+async def test_a_renamed_private_feed_leads_its_readers_on_and_nobody_else(tmp_path: Path) -> None:
+    async with live(tmp_path / "data") as service:
+        tokens = await club(service)
+        await made(service, "POST", "/v1/feeds/nord/news/rename", {"to": "nord/wire"}, status=200)
+
+        async def moved() -> bool:
+            status, headers, _ = await get(service, f"/private/{tokens['nord']}/nord/news.rss")
+            return status == 308 and headers["Location"] == f"/private/{tokens['nord']}/nord/wire.rss"
+
+        await until(moved, "the old address leads to the new one")
+        assert (await get(service, f"/private/{tokens['nord']}/nord/wire.rss"))[0] == 200
+        assert (await get(service, f"/private/{tokens['sued']}/nord/news.rss"))[0] == 404
+
+
+@pytest.mark.parametrize("bound", ["tag:free"])
+async def test_what_a_partner_may_see_at_most_bounds_every_private_feed_of_theirs(tmp_path: Path, bound: str) -> None:
+    async with live(tmp_path / "data") as service:
+        tokens = await club(service)
+        await made(service, "PATCH", "/v1/subscribers/nord", {"filter": bound}, status=200)
+
+        async def emptied() -> bool:
+            return "Only" not in (await get(service, f"/private/{tokens['nord']}/nord/news.json"))[2]
+
+        await until(emptied, "what is out of bounds has left")
+        for tags in (["free"], ["paid"]):
+            story = {
+                "id": tags[0],
+                "title": f"A {tags[0]} one",
+                "content_text": "x",
+                "sections": ["nord"],
+                "tags": tags,
+            }
+            await made(service, "POST", "/v1/articles", story)
+
+        async def there() -> bool:
+            return "A free one" in (await get(service, f"/private/{tokens['nord']}/nord/news.json"))[2]
+
+        await until(there, "what is within bounds has come")
+        document = json.loads((await get(service, f"/private/{tokens['nord']}/nord/news.json"))[2])
+        assert [item["title"] for item in document["items"]] == ["A free one"]
