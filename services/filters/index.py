@@ -19,11 +19,11 @@ K = TypeVar("K", bound=Hashable)
 class _Group(Generic[K]):
     """Everybody with the same filter."""
 
-    __slots__ = ("filing", "keys", "query")
+    __slots__ = ("keys", "pairs", "query", "sure")
 
     def __init__(self, query: Query) -> None:
         self.query = query
-        self.filing = filed(query.root)
+        self.pairs, self.sure = filed(query.root)
         self.keys: list[K] = []
 
 
@@ -71,7 +71,7 @@ class FilterIndex(Generic[K]):
         """Find every filter that matches an article, and why. In no order."""
         found: dict[K, tuple[str, ...]] = {}
         for group in self._candidates(subject):
-            why = group.filing.sure or group.query.test(subject)
+            why = group.sure or group.query.test(subject)
             if why is None:
                 continue
             if len(group.keys) == 1:
@@ -95,13 +95,13 @@ class FilterIndex(Generic[K]):
 
     def _file(self, group: _Group[K]) -> None:
         self._wordy += group.query.uses_words
-        for first, second in group.filing.pairs:
+        for first, second in group.pairs:
             self._files.setdefault(first, {}).setdefault(second, []).append(group)
             self._lengths.update(_lengths(first, second))
 
     def _unfile(self, group: _Group[K]) -> None:
         self._wordy -= group.query.uses_words
-        for first, second in group.filing.pairs:
+        for first, second in group.pairs:
             seconds = self._files[first]
             seconds[second].remove(group)
             if not seconds[second]:

@@ -66,13 +66,18 @@ def filed(root: Node) -> Filing:
 def _sure(root: Node, keys: int) -> tuple[str, ...] | None:
     """Say why it matches, if the one or two keys of each pair say all that it asks."""
     parts = root.parts if isinstance(root, And) else (root,)
-    return tuple(map(str, parts)) if len(parts) <= keys and all(map(_is_one_key, parts)) else None
+    said = [_said(part) for part in parts]
+    return tuple([why for why in said if why is not None]) if len(said) <= keys and None not in said else None
 
 
-def _is_one_key(node: Node) -> bool:
+def _said(node: Node) -> str | None:
+    """Say what a term says when it matches, if it asks for exactly one key."""
     if isinstance(node, Says):
-        return node.field == "text" and len(node.sought.words) == 1 and not node.sought.prefix
-    return isinstance(node, OneOf | Speaks) and len(node.values) == 1
+        exact = node.field == "text" and len(node.sought.words) == 1 and not node.sought.prefix
+        return node.label if exact else None
+    if isinstance(node, OneOf | Speaks) and len(node.values) == 1:
+        return f"{node.field}:{node.values[0]}"
+    return None
 
 
 def brought(subject: Subject, lengths: Iterable[int], *, with_words: bool) -> set[str]:

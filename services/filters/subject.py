@@ -78,8 +78,7 @@ def subject_of(article: Article, enrichment: Enrichment | None, arrived: datetim
     """
     said = enrichment or _unsaid(article)
     site = article.source.name if article.source is not None else said.site
-    published = _published(article, arrived)
-    updated = article.updated_at or published
+    published, updated = _times(article, arrived)
     return Subject(
         id=article.id,
         section=_slugs(said.sections or article.sections),
@@ -92,7 +91,7 @@ def subject_of(article: Article, enrichment: Enrichment | None, arrived: datetim
         summary=said.summary,
         body_html=said.body_html,
         published=published,
-        updated=max(updated, published) if updated is not None and published is not None else updated,
+        updated=updated,
         urgency=article.urgency,
         words=said.words,
     )
@@ -135,12 +134,21 @@ def _unsaid(article: Article) -> Enrichment:
     )
 
 
-def _published(article: Article, arrived: datetime | None) -> datetime | None:
-    stated, freed = article.published_at, article.embargo_until
-    latest = max(arrived, freed or arrived) if arrived is not None else None
-    if stated is None or (latest is not None and stated > latest):
-        stated = latest
-    return stated.replace(microsecond=0) if stated is not None else None
+def _times(article: Article, arrived: datetime | None) -> tuple[datetime | None, datetime | None]:
+    """Date it as feeds date an article that is new: by whole seconds, and never ahead of when it could be seen."""
+    freed = article.embargo_until
+    latest = None if arrived is None else max(arrived, freed or arrived)
+
+    def past(at: datetime | None) -> datetime | None:
+        return at if at is None or latest is None or at <= latest else None
+
+    published = past(article.published_at) or latest
+    known = [at for at in (published, past(article.updated_at), freed) if at is not None]
+    return _whole(published), _whole(max(known, default=None))
+
+
+def _whole(at: datetime | None) -> datetime | None:
+    return None if at is None else at.replace(microsecond=0)
 
 
 def _has(images: tuple[Image, ...], enclosures: tuple[Enclosure, ...], note: str | None) -> tuple[str, ...]:

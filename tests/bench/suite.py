@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from tests.bench.delivering import delivering
 from tests.bench.enriching import enriching
+from tests.bench.filtering import filtering
 from tests.bench.flowing import flowing
 from tests.bench.measure import Row, machine
 from tests.bench.rendering import rendering
@@ -13,6 +14,7 @@ from tests.bench.serving import serving
 MEASUREMENTS: dict[str, Callable[[], Iterator[Row]]] = {
     "enrich": enriching,
     "render": rendering,
+    "filters": filtering,
     "flow": flowing,
     "feeds": serving,
     "deliver": delivering,
