@@ -75,6 +75,23 @@ class Client:
             )
         return answer
 
+    def fetch(self, method: str, path: str, headers: Mapping[str, str]) -> tuple[int, dict[str, str], bytes]:
+        """Make one request as any reader does, without the key: status, headers (names in lower case), bytes as sent."""
+        connection = self._kind(self._host, self._port, timeout=self._timeout_s)
+        try:
+            connection.request(method, self._base + path, headers={"User-Agent": "wireroom-cli", **headers})
+            response = connection.getresponse()
+            found: dict[str, str] = {}
+            for name, value in response.getheaders():
+                found[name.lower()] = f"{found[name.lower()]}, {value}" if name.lower() in found else value
+            return response.status, found, response.read()
+        except TimeoutError:
+            fail(f"no answer from {self.url} within {self._timeout_s:g} s", "wireroom doctor may tell why")
+        except (OSError, http.client.HTTPException) as error:
+            fail(f"nothing answers at {self.url} ({error})", START_IT)
+        finally:
+            connection.close()
+
     def get(self, path: str, **query: object) -> Any:
         """GET, and the JSON of a 2xx; everything else fails."""
         return self._good("GET", path + _query(query))
