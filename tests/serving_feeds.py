@@ -121,7 +121,7 @@ async def heard(address: Address, *parts: bytes) -> bytes:
             for part in parts:
                 writer.write(part)
                 await writer.drain()
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.003)  # the server reads it before the next
             return await reader.read()
     finally:
         writer.close()
