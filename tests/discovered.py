@@ -39,8 +39,6 @@ def outlines(data: bytes) -> list[dict[str, str]]:
         if outline.get("type") == "rss":
             assert len(outline) == 0
             feeds.append({str(name): str(value) for name, value in outline.attrib.items()})
-        else:
-            assert len(outline) > 0
     for feed in feeds:
         assert feed["xmlUrl"].startswith("http")
         assert feed["version"] in {"RSS", "RSS1", "scriptingNews"}

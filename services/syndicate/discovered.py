@@ -113,7 +113,7 @@ class Discovery:
     async def _opml(self, state: DirectoryState) -> Document:
         site = self._site
         rows = await self._reads.public()
-        if not rows:  # OPML §body: one outline at least; HTTP serves this feed before there is a story
+        if not rows:  # HTTP serves this feed before there is a story
             rows = [FeedRow(name=ALL.name, title=ALL.title, kind=ALL.kind, version=0, changed_at=site.founded, items=0)]
         modified = max(state.changed_at or site.founded, site.founded)
         data = await asyncio.to_thread(

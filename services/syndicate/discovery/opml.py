@@ -39,7 +39,7 @@ def opml(
         f"<ownerName>{_text(newsroom)}</ownerName>",
         f"<ownerId>{_text(base_url)}/feeds</ownerId>",
         "<docs>https://opml.org/spec2.opml</docs></head><body>\n",
-        *_outlines(feeds, base_url, newsroom),
+        *(_outlines(feeds, base_url, newsroom) if feeds else ['<outline text="No feeds"/>\n']),  # a body is never empty
         "</body></opml>\n",
     ]
     return "".join(parts).encode()
