@@ -66,6 +66,8 @@ def test_rule_27_recordings_come_first_and_all_of_them_as_media() -> None:
 def test_rule_27_a_picture_that_the_body_shows_is_not_put_there_again() -> None:
     shown = STORY.model_copy(update={"content_html": f'<p><img src="{STORY.images[0].url}" alt=""></p>'})
     assert full_html(shown).count("<img") == 1
+    linked = STORY.model_copy(update={"content_html": f'<p><a href="{STORY.images[0].url}">x</a></p>'})
+    assert full_html(linked).count("<img") == 1
 
 
 def test_rule_28_people_are_dc_creators_and_a_date_is_said_once() -> None:
