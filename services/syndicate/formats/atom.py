@@ -112,8 +112,8 @@ def _summary(entry: Entry) -> bytes | None:
 
 
 def _document(feed: FeedHead, fragments: Sequence[bytes]) -> bytes:
-    # Few programs know RFC 6721's namespace: it is declared where it is used.
-    tombstones = _TOMBSTONES if _DELETED in [one[: len(_DELETED)] for one in fragments] else b""
+    # Few programs know RFC 6721's namespace: it is declared where it is used. `<at:…` sorts before `<entry…`.
+    tombstones = _TOMBSTONES if fragments and min(fragments).startswith(_DELETED) else b""
     above, below = _constant(
         feed.id, feed.title, feed.description, feed.publisher, feed.home_url, feed.self_url, feed.hub_urls,
         feed.links, feed.lang, feed.rights, feed.icon_url,
