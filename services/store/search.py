@@ -112,11 +112,12 @@ class Hit(NamedTuple):
 
 
 class Scanned(NamedTuple):
-    """A part of a scan: how many rows were asked, which matched, and the last one asked."""
+    """A part of a scan: how many rows were asked, which matched, the last one asked, and whether there is more."""
 
     asked: int
     hits: list[Hit]
     last: SearchRow
+    more: bool
 
 
 class Search:
@@ -151,8 +152,9 @@ class Search:
         while rows := await self.rows(query, before=before, limit=part):
             whys = await offload(evaluate, query, [(row.facets, row.words) for row in rows])
             hits = [Hit(row, why) for row, why in zip(rows, whys, strict=True) if why is not None]
-            yield Scanned(len(rows), hits, rows[-1])
-            if len(rows) < part:
+            more = len(rows) == part
+            yield Scanned(len(rows), hits, rows[-1], more)
+            if not more:
                 return
             before = rows[-1].id
 

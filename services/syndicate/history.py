@@ -8,6 +8,7 @@ all get new addresses, for each names its neighbours.
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from urllib.parse import quote
@@ -67,16 +68,28 @@ def links(base_url: str, feed: FeedRow, format_name: str, number: int | None = N
     """Lead on from the sealed page `number`, or from the subscription document.
 
     The next page of the newest one is the page in the making: its address is known before it is sealed.
+    A search feed is a paged one too (RFC 5005 §3); its pages are the same documents, and so never overlap.
     """
 
     def to(rel: str, other: int) -> FeedLink:
         return FeedLink(rel, url_of(base_url, feed, format_name, Sealed(feed.generation, other).name))
 
-    if number is None:
-        return (to("prev-archive", newest(feed)),) if newest(feed) else ()
-    current = FeedLink("current", url_of(base_url, feed, format_name))
-    before = (to("prev-archive", number - 1),) if number > 1 else ()
-    return (current, *before, to("next-archive", number + 1))
+    found: list[FeedLink] = []
+    older = newest(feed) if number is None else number - 1
+    if number is not None:
+        found.append(FeedLink("current", url_of(base_url, feed, format_name)))
+    if older:
+        found.append(to("prev-archive", older))
+    if number is not None:
+        found.append(to("next-archive", number + 1))
+    return (*found, *_paging(found, url_of(base_url, feed, format_name))) if feed.searches else tuple(found)
+
+
+def _paging(found: Sequence[FeedLink], first: str) -> Iterator[FeedLink]:
+    """Say the same as a reader of pages has it: the first one holds what is newest."""
+    yield FeedLink("first", first)
+    known = {"prev-archive": "next", "next-archive": "previous"}
+    yield from (FeedLink(known[link.rel], link.href) for link in found if link.rel in known)
 
 
 def cursor_of(feed: FeedRow, place: Place) -> str:

@@ -34,9 +34,7 @@ class Syndicate:
         self.saved = SavedFilters(room.store.saved_feeds)
         self.rows: list[OutboxRow] = []
         self.offloaded: Callable[[], Any] | None = None  # called while a fill is judging
-        self.filler = Filler(
-            self.store.feed_fills, self.store.search, self, self._offload, clock=lambda: self.room.now
-        )
+        self.filler = Filler(self.store.feed_fills, self.store.search, self, self._offload, clock=lambda: self.room.now)
 
     async def publish(self, rows: Any) -> None:
         self.rows.extend(rows)
@@ -55,7 +53,9 @@ class Syndicate:
         jobs = await self.store.feeds.load(ids)
         while True:
             try:
-                await self.store.feeds.record([self._plan(job) for job in jobs.values()], self.room.now, self.saved.version)
+                await self.store.feeds.record(
+                    [self._plan(job) for job in jobs.values()], self.room.now, self.saved.version
+                )
             except DefinitionsMoved:
                 await self.saved.refresh()
             else:
@@ -79,7 +79,9 @@ class Syndicate:
 
     async def carried(self, key: str) -> list[str]:
         """What the feed carries and shows, in the order of its commits."""
-        places = await self.store.changes.after(key, (await self.store.changes.last(key))._replace(version=0, article_id=""))
+        places = await self.store.changes.after(
+            key, (await self.store.changes.last(key))._replace(version=0, article_id="")
+        )
         return [one.article_id for one in places]
 
 
@@ -126,7 +128,7 @@ async def test_another_process_decides_by_a_filter_as_soon_as_it_is_committed(
 async def test_publishing_and_defining_side_by_side_miss_no_article(desk: Syndicate, open_again: OpenAgain) -> None:
     """An article is decided by a new filter, or found when its feed is filled, whatever comes first."""
     second = desk if desk.store.database.dialect == "sqlite" else Syndicate(Newsroom(open_again()))
-    second.room._ids = desk.room._ids  # noqa: SLF001 - ids of two rooms must differ
+    second.room._ids = desk.room._ids
 
     async def publish() -> None:
         for number in range(25):
@@ -335,7 +337,12 @@ async def test_an_automatic_feed_may_be_shown_in_another_way_and_nothing_more(de
     made = await feeds.define(Definition("section/world", "The world", body="summary", max_age_s=300), desk.room.now)
     assert made.outcome == "changed"
     assert made.row is not None
-    assert (made.row.title, made.row.body, made.row.kind, made.row.filling) == ("The world", "summary", "section", False)
+    assert (made.row.title, made.row.body, made.row.kind, made.row.filling) == (
+        "The world",
+        "summary",
+        "section",
+        False,
+    )
     await desk.fill()
     assert await desk.carried("section/world") == ["a"]
     for outcome in (await feeds.end("section/world", desk.room.now), await feeds.rename("tag/x", "y", desk.room.now)):
@@ -355,6 +362,6 @@ async def test_a_feed_does_not_change_its_owner(desk: Syndicate) -> None:
 
 
 def test_the_pool_of_processes_takes_what_filling_hands_to_it() -> None:
-    query = pickle.loads(pickle.dumps(parse('section:world (ferry OR "two words") -tag:x published:>2026')))  # noqa: S301
+    query = pickle.loads(pickle.dumps(parse('section:world (ferry OR "two words") -tag:x published:>2026')))
     assert query == parse(str(query))
     assert evaluate(query, []) == []

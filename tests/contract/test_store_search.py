@@ -185,7 +185,10 @@ async def test_words_without_end_do_not_stop_an_article(room: Newsroom) -> None:
         published(article("many", "Ferry", content_text="x")),
         published(article("quote", "Ferry ' \" \\ :* & | ! ( ) <-> NEAR AND")),
     )
-    for name, subject in {"giant": Subject(id="giant", title=giant), "many": Subject(id="many", title="Ferry", body_html=many)}.items():
+    for name, subject in {
+        "giant": Subject(id="giant", title=giant),
+        "many": Subject(id="many", title="Ferry", body_html=many),
+    }.items():
         event_id = await room.take(published(article(name, "Ferry 2")))
         await room.enrich(event_id)
         [job] = (await room.store.feeds.load([event_id])).values()
@@ -199,7 +202,9 @@ async def test_words_without_end_do_not_stop_an_article(room: Newsroom) -> None:
 
 
 async def test_entries_of_an_older_version_are_read_once_and_only_as_they_are_now(room: Newsroom) -> None:
-    await show(room, published(article("a", "Ferry")), published(article("b", "Ferry")), published(article("c", "Ferry")))
+    await show(
+        room, published(article("a", "Ferry")), published(article("b", "Ferry")), published(article("c", "Ferry"))
+    )
 
     def forget(connection: Connection) -> None:
         connection.execute(text("DELETE FROM search"))
@@ -226,7 +231,15 @@ def test_what_the_index_gives_back_answers_as_the_article_did() -> None:
     kept = index(subject)
     assert isinstance(kept, Indexed)
     again = recall(*kept)
-    for line in ("title:ferry", '"東京都"', "long", '"short long"', "title:long", "lang:pt urgency:3 words:<8", "has:image"):
+    for line in (
+        "title:ferry",
+        '"東京都"',
+        "long",
+        '"short long"',
+        "title:long",
+        "lang:pt urgency:3 words:<8",
+        "has:image",
+    ):
         [why] = evaluate(parse(line), [kept])
         assert why == parse(line).test(subject) == parse(line).test(again), line
 
@@ -250,4 +263,3 @@ def test_what_must_be_there_is_written_for_each_database(line: str, sqlite: str,
 @pytest.mark.parametrize("line", ["", "tag:x", "-a", "a OR tag:x", "-(a b)"])
 def test_where_no_word_must_be_there_every_article_is_asked(line: str) -> None:
     assert sought(parse(line).root) is None
-

@@ -59,7 +59,7 @@ async def preview(request: Request, body: Preview) -> Response:
         items += [_shown(hit) for hit in hits[: body.limit - len(items)]]
         if part.last.shown_at < since:
             break
-        if deps.monotonic() >= until:
+        if part.more and deps.monotonic() >= until:
             after = cursor_of(part.last.id)
             break
     return JSONResponse(
@@ -88,11 +88,11 @@ async def find_articles(
     until = deps.monotonic() + LOOK_S
     async for part in deps.store.search.scan(query, deps.offload, before=before):
         found += part.hits
-        last, more = part.last.id, len(found) >= limit or deps.monotonic() >= until
-        if more:
+        last, more = part.last.id, part.more
+        if len(found) >= limit or deps.monotonic() >= until:
             break
     if len(found) > limit:
-        found, last = found[:limit], found[limit - 1].row.id
+        found, last, more = found[:limit], found[limit - 1].row.id, True
     why = {hit.row.article_id: list(hit.why) for hit in found}
     items = await deps.store.articles.some(list(why))
     return Page(items, cursor_of(last) if more else None), why
