@@ -21,13 +21,14 @@ from services.settings import Settings
 
 async def start_http(stack: AsyncExitStack, running: Running, sock: socket.socket) -> None:
     """Make the app and its documents, and serve them."""
+    from services.cli.feed_watch import watch_feeds
     from services.cli.http_server import serving
     from services.http.app import create_app
     from services.http.background import Background
     from services.http.clients import Proxies
     from services.http.deps import Deps
     from services.http.discovery import directory_routes, discovery_routes
-    from services.http.feeds import Answers, Limits, feed_routes
+    from services.http.feeds import Answers, History, Limits, feed_routes
     from services.http.private import Gate, PrivateFeeds, private_routes
     from services.http.stream import Hub, Shortcut, StreamApp, stream_routes
     from services.syndicate.fill import in_pool
@@ -45,7 +46,7 @@ async def start_http(stack: AsyncExitStack, running: Running, sock: socket.socke
         clock=clock,
         monotonic=time.monotonic,
         limits=Limits(_rates(settings)),
-        on_served=running.metrics.feed_served,
+        on_served=watch_feeds(stack, running, documents),
     )
     stack.push_async_callback(answers.close)
     background, tokens = Background(), running.store.feed_tokens
@@ -57,7 +58,8 @@ async def start_http(stack: AsyncExitStack, running: Running, sock: socket.socke
         principal=lambda header: app.state.access.principal(header),  # noqa: PLW0108 - the app is made later
         used=lambda token_id: background.run(tokens.touch(token_id, clock())),
     )
-    private = PrivateFeeds(answers, gate)
+    history = History(answers)
+    private = PrivateFeeds(answers, gate, (history,))
     stream = StreamApp(hub, running.store.feeds)
     app = create_app(
         Deps(
@@ -77,7 +79,7 @@ async def start_http(stack: AsyncExitStack, running: Running, sock: socket.socke
             wake=partial(_wake, running),
             offload=in_pool(running.pool.submit) if running.pool is not None else asyncio.to_thread,
             feeds=(
-                feed_routes(answers, (private.under_feeds,)),
+                feed_routes(answers, (private.under_feeds, history.public)),
                 private_routes(private),
                 stream_routes(stream),
                 discovery_routes(discovery_of(running, documents.site), clock=clock),
@@ -96,6 +98,7 @@ async def start_http(stack: AsyncExitStack, running: Running, sock: socket.socke
     served = serving(Shortcut(app, stream), sock, proxies=proxies, answers=answers, fast=settings.feed_fast_path)
     task = await stack.enter_async_context(served)
     running.tasks.append(task)
+    stack.callback(history.close)
     stack.callback(hub.close)  # the server waits for open answers: streams end first
 
 

@@ -78,7 +78,9 @@ _EVER = Statement(
     .where(membership.c.article_id.in_(listed("ids")))
     .order_by(membership.c.feed)
 )
-_IRI = re.compile(r"(?:tag:|urn:[A-Za-z0-9][A-Za-z0-9-]{1,31}:)(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+")
+_IRI = re.compile(
+    r"(?:tag:|urn:[A-Za-z0-9][A-Za-z0-9-]{1,31}:)(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+"
+)
 _NAMESPACE = Statement(select(meta.c.value).where(meta.c.name == "namespace"))
 _FRAGMENTS = Statement(
     select(fragment.c.article_id, fragment.c.version, fragment.c.data).where(
@@ -167,9 +169,9 @@ class Feeds:
         return await self._database.read(query)
 
     async def moves(
-        self, address: str, behind: Place | datetime, limit: int = 100, most_bytes: int = 512 * 1024
+        self, address: str, behind: Place | datetime | None, limit: int = 100, most_bytes: int = 512 * 1024
     ) -> Moves | Moved | None:
-        """Read what moved in a feed behind a place or after an instant, oldest first, in one snapshot.
+        """Read what moved in a feed behind a place or after an instant, oldest first, in one snapshot; None: the end.
 
         At most `limit` items, and no more than `most_bytes` of them but one. Articles committed side by side
         with a clock behind may come again after an instant; behind a place none is missing and none comes twice.

@@ -130,12 +130,14 @@ def sealed_page(connection: Connection, feed: FeedRow, number: int, fragment_nam
 
 
 def moves(
-    connection: Connection, address: str, behind: Place | datetime, limit: int, most_bytes: int
+    connection: Connection, address: str, behind: Place | datetime | None, limit: int, most_bytes: int
 ) -> Moves | Moved | None:
     """See `Feeds.moves`."""
     feed = find(connection, address)
     if not isinstance(feed, FeedRow):
         return feed
+    if behind is None:
+        return Moves(feed, (), Place(feed.version + 1))  # the next commit's
     since = behind if isinstance(behind, datetime) else None
     place = _place_of(connection, feed, behind) if isinstance(behind, datetime) else behind
     last = _KEPT.one(connection, of_key=place.key) if place.key else None

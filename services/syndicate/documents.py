@@ -18,13 +18,12 @@ import structlog
 
 from schemas.feed import Ended, Moved, Replaced
 from services.store.errors import StoreUnavailable
+from services.syndicate.deltas import Deltas
 from services.syndicate.document import Document, elsewhere
 from services.syndicate.formats import FORMATS
 from services.syndicate.history import sealed
-from services.syndicate.joiner import Behind, Current, Delta, Joiner, Site
-from services.syndicate.lately import Lately
+from services.syndicate.joiner import Current, Joiner, Site
 from services.syndicate.ports import FeedReads
-from services.syndicate.waiters import Waiters
 
 _log = structlog.get_logger(__name__)
 
@@ -37,7 +36,6 @@ Found = Document | Moved | Ended | Replaced | None
 """What stands under an address; None: nothing ever did."""
 
 _Instead = Moved | Ended | Replaced | Current | None
-_Asked = tuple[str, str, int, Behind]  # for a delta: address, format, most items, behind what
 
 
 @dataclass(slots=True)
@@ -83,8 +81,7 @@ class Documents:
         self._away_until = 0.0  # loop time: SQL did not answer; until then what is held is served as it is
         self.joins = 0  # for metrics: documents joined
         self.on_kept: Callable[[Key], None] = lambda _key: None  # told of each document that was joined
-        self.waiters = Waiters()
-        self.lately = Lately()
+        self.deltas = Deltas(self._joiner)  # what moved, for readers who hold the rest
 
     def cached(self, address: str, format_name: str, page: str = "") -> Document | None:
         """Find a document in memory, without waiting. None: `get` it."""
@@ -133,13 +130,9 @@ class Documents:
         found = await self.get(address, format_name)
         return elsewhere(found) if isinstance(found, Document) else found
 
-    async def delta(self, address: str, format_name: str, behind: Behind, limit: int) -> Delta | Moved | Ended | None:
-        """Make the subscription document less what its reader has. Raises StoreUnavailable."""
-        return await self._joiner.delta(address, format_name, behind, limit)
-
     def invalidate(self, name: str, version: int) -> None:
         """Note that a feed (its key) moved to `version`. Changes within the coalescing time share one join."""
-        self.waiters.announce(name, version)
+        self.deltas.waiters.announce(name, version)
         self._invalidate(name, version)
         for address in tuple(self._renamed.get(name, ())):
             self._invalidate(address, version)
@@ -184,6 +177,7 @@ class Documents:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.deltas.close()
 
     def _schedule(self, name: str, delay_s: float) -> None:
         if name not in self._timers:
@@ -284,7 +278,7 @@ class Documents:
         if key[2]:
             self._pages.setdefault(key[0], _Pages()).held.add(key)
         else:
-            self.lately.note(document)
+            self.deltas.lately.note(document)
         self._size += document.size
         while self._size > self._cap and len(self._held) > 1:
             self._drop(next(iter(self._held)))

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from schemas.automatic import ALL
 from schemas.feed import Ended, FeedHead, FeedLink, Moved, Replaced
-from schemas.history import Place, SealedPage, Window
-from schemas.jobs import FeedBody
+from schemas.history import Moves, Place, SealedPage, Window
+from schemas.jobs import FeedBody, WindowItem
 from schemas.records import FeedRow
 from services.syndicate import history
 from services.syndicate.document import Document, Policy, make
@@ -18,7 +18,7 @@ from services.syndicate.heads import Site, feed_head
 from services.syndicate.ports import FeedReads
 from services.syndicate.window import ordered, shown
 
-__all__ = ["Current", "Delta", "ForeignCursorError", "FragmentCache", "Joined", "Joiner", "Site"]
+__all__ = ["Behind", "Current", "Delta", "ForeignCursorError", "FragmentCache", "Joined", "Joiner", "Site"]
 
 _LARGE = 256 * 1024  # bytes: joining more than that leaves the event loop
 
@@ -28,14 +28,16 @@ class Current(NamedTuple):
 
 
 class Delta(NamedTuple):
-    """What moved behind a place, as a document. `onward` leads to what moves later; `more`: something did already.
+    """What moved behind a place, as a document. `place`, its `cursor` and the address `onward` lead to what moves later.
 
-    `version` is the feed's: what moves later has a higher one.
+    `version` is the feed's: what moves later has a higher one. `more`: something did already.
     """
 
     document: Document
-    onward: str | None
     items: int
+    place: Place
+    cursor: str
+    onward: str
     version: int
     more: bool = False
 
@@ -102,37 +104,51 @@ class Joiner:
         fragments = [item.data for item in items if item.data]
         return await self._made(row, format_name, head, fragments, sealed_at=found.changed_at)
 
-    async def delta(
-        self, address: str, format_name: str, behind: Behind, limit: int, query: Callable[[str], str] | None = None
-    ) -> Delta | Moved | Ended | None:
-        """Make a document of what moved behind a place or after an instant. Raises ForeignCursorError.
+    async def delta(self, address: str, format_name: str, behind: Place, limit: int) -> Delta | Moved | Ended | None:
+        """Make the subscription document less what lies before a place (RFC 3229): newest first, like the whole."""
+        moves = await self._moves(address, behind, limit)
+        if not isinstance(moves, Moves):
+            return moves
+        links = history.links(self._site.base_url, moves.feed, format_name)
+        items = ordered(moves.items)
+        head = feed_head(moves.feed, self._site, format_name, [item.updated for item in items], links=links)
+        return await self._told(moves, format_name, head, items)
 
-        With a `query`: oldest first, to be read on and on; it makes the query of this document's address of ""
-        and of the next one's of its cursor. Without: the subscription document less what the reader has
-        (RFC 3229), newest first.
+    async def since(
+        self, address: str, format_name: str, behind: Behind | None, limit: int, query: Callable[[str], str]
+    ) -> Delta | Moved | Ended | None:
+        """Make a document of what moved behind a place or after an instant, oldest first; None: of nothing yet.
+
+        `query` makes the query of this document's address of "", of the next one's of its cursor. Raises
+        ForeignCursorError.
         """
         place = behind.place if isinstance(behind, history.Cursor) else behind
-        moves = await self._feeds.moves(address, place, limit)
-        if moves is None or isinstance(moves, Moved):
+        moves = await self._moves(address, place, limit)
+        if not isinstance(moves, Moves):
             return moves
-        row = moves.feed
-        if row.ended_at is not None:
-            return Ended(row.ended_at)
-        if isinstance(behind, history.Cursor) and not behind.fits(row):
+        if isinstance(behind, history.Cursor) and not behind.fits(moves.feed):
             raise ForeignCursorError
-        items = ordered(moves.items) if query is None else list(moves.items)
-        links = history.links(self._site.base_url, row, format_name)
-        head = feed_head(row, self._site, format_name, [item.updated for item in items], links=links)
-        onward = None
-        if query is not None:
-            own = history.url_of(self._site.base_url, row, format_name)
-            onward = own + query(history.cursor_of(row, moves.place))
-            # Only where items came: a document that names itself as its next would never end (JSON Feed, next_url).
-            links = (FeedLink("next", onward),) if items else ()
-            head = head.model_copy(update={"self_url": own + query(""), "links": links, "hub_urls": ()})
-        fragments = await self._fragments.load(FORMATS[format_name].fragment_name(row.body), items)
-        document = await self._made(row, format_name, head, fragments)
-        return Delta(document, onward, len(items), row.version, more=moves.more)
+        own = history.url_of(self._site.base_url, moves.feed, format_name)
+        onward = own + query(history.cursor_of(moves.feed, moves.place))
+        # Only where items came: a document that names itself as its next would never end (JSON Feed, next_url).
+        links = (FeedLink("next", onward),) if moves.items else ()
+        head = feed_head(moves.feed, self._site, format_name, [item.updated for item in moves.items], links=links)
+        head = head.model_copy(update={"self_url": own + query("") if behind else onward, "hub_urls": ()})
+        return await self._told(moves, format_name, head, moves.items, onward)
+
+    async def _moves(self, address: str, behind: Place | datetime | None, limit: int) -> Moves | Moved | Ended | None:
+        moves = await self._feeds.moves(address, behind, limit)
+        if isinstance(moves, Moves) and moves.feed.ended_at is not None:
+            return Ended(moves.feed.ended_at)
+        return moves
+
+    async def _told(
+        self, moves: Moves, format_name: str, head: FeedHead, items: Sequence[WindowItem], onward: str = ""
+    ) -> Delta:
+        fragments = await self._fragments.load(FORMATS[format_name].fragment_name(moves.feed.body), items)
+        document = await self._made(moves.feed, format_name, head, fragments)
+        cursor = history.cursor_of(moves.feed, moves.place)
+        return Delta(document, len(items), moves.place, cursor, onward, moves.feed.version, more=moves.more)
 
     async def generation(self, address: str) -> int | None:
         """Read the generation of a feed's archive: pages of another are no more. None: no feed stands there (now)."""

@@ -1,8 +1,12 @@
 """Which version of its feed a document was of that a reader may still hold: for deltas (RFC 3229)."""
 
+import re
 from collections import OrderedDict
 
 from services.syndicate.document import Document
+
+_TAG = re.compile(rb'(?:W/)?"([^"]*)"')
+_SUFFIX = re.compile(rb"[-;:]{1,2}gzip$")
 
 
 class Lately:
@@ -21,6 +25,14 @@ class Lately:
         while len(self._versions) > self._most:
             self._versions.popitem(last=False)
 
-    def version_of(self, document: Document, tag: bytes) -> int | None:
-        """Find the version of which an earlier document of the same feed and format was. None: not known (any more)."""
-        return self._versions.get((document.feed, document.format, tag))
+    def find(self, document: Document, if_none_match: bytes) -> tuple[bytes, int] | None:
+        """Find the newest earlier document of the same feed and format that the reader holds: its tag and version.
+
+        Compared weakly, and without what a compressing proxy appended. None: none of them is known (any more).
+        """
+        found: list[tuple[bytes, int]] = []
+        for said in _TAG.findall(if_none_match):
+            tag = b'"%s"' % _SUFFIX.sub(b"", said)
+            if (version := self._versions.get((document.feed, document.format, tag))) is not None:
+                found.append((tag, version))
+        return max(found, key=lambda one: one[1], default=None)

@@ -28,8 +28,8 @@ class FeedReads(Protocol):
         """Read a sealed page in one snapshot; the feed's row alone: it has none of that number."""
         ...
 
-    async def moves(self, address: str, behind: Place | datetime, limit: int) -> Moves | Moved | None:
-        """Read what moved behind a place or after an instant, oldest first, in one snapshot."""
+    async def moves(self, address: str, behind: Place | datetime | None, limit: int) -> Moves | Moved | None:
+        """Read what moved behind a place or after an instant, oldest first, in one snapshot; None: the end."""
         ...
 
     async def fragments(self, format_name: str, items: Sequence[tuple[str, int]]) -> Mapping[str, tuple[int, bytes]]:

@@ -6,18 +6,15 @@ _MOST_KNOWN = 100_000  # feeds whose newest version is remembered
 
 
 class Waiters:
-    """Those who wait, by the feed's key; bounded, so that nobody can wait us out of memory. One event loop's."""
+    """Those who wait, by the feed's key. How many may is for whoever lets them in. One event loop's."""
 
-    def __init__(self, most: int = 1_000) -> None:
-        self._most = most
+    def __init__(self) -> None:
         self._waiting: dict[str, set[asyncio.Future[None]]] = {}
         self._newest: dict[str, int] = {}
-        self.count = 0
+        self.closed = False
 
-    @property
-    def full(self) -> bool:
-        """Whether nobody more may wait."""
-        return self.count >= self._most
+    def __len__(self) -> int:
+        return sum(map(len, self._waiting.values()))
 
     def announce(self, name: str, version: int) -> None:
         """Wake all who wait for this feed."""
@@ -30,21 +27,25 @@ class Waiters:
             if not future.done():
                 future.set_result(None)
 
-    async def wait(self, name: str, version: int, within_s: float) -> bool:
-        """Wait until the feed moves beyond `version`. False: it did not within the time."""
-        if self._newest.get(name, 0) > version:
-            return True
+    async def wait(self, name: str, version: int) -> bool:
+        """Wait until the feed moves beyond `version`. False: nobody may wait any longer."""
+        if self.closed or self._newest.get(name, 0) > version:
+            return not self.closed
         future = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(name, set()).add(future)
-        self.count += 1
         try:
-            await asyncio.wait_for(future, within_s)
-        except TimeoutError:
-            return False
+            await future
         finally:
-            self.count -= 1
             if (others := self._waiting.get(name)) is not None:
                 others.discard(future)
                 if not others:
                     del self._waiting[name]
-        return True
+        return not self.closed
+
+    def close(self) -> None:
+        """Send all who wait away."""
+        self.closed = True
+        for futures in self._waiting.values():
+            for future in futures:
+                if not future.done():
+                    future.set_result(None)

@@ -75,7 +75,7 @@ class Shelf:
             return row
         return SealedPage(row, [SealedItem("urn:x:1", T0, T0, data)], T0)
 
-    async def moves(self, address: str, behind: Place | datetime, limit: int) -> Moves | Moved | None:
+    async def moves(self, address: str, behind: Place | datetime | None, limit: int) -> Moves | Moved | None:
         raise NotImplementedError
 
     async def fragments(self, format_name: str, items: Sequence[tuple[str, int]]) -> Mapping[str, tuple[int, bytes]]:
