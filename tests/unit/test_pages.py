@@ -159,6 +159,18 @@ def test_every_page_has_a_title_a_viewport_a_main_part_and_no_inline_code(name: 
     assert "width=device-width, initial-scale=1" in HARMLESS[name].values
 
 
+@pytest.mark.parametrize("state", ["takedown", "expired"])
+def test_no_template_shows_the_headline_of_a_takedown_or_an_expired_story(state: str) -> None:
+    gone = entry("Nobody may know", state=state, reason="By order of a court.")
+    row = FeedRow(name="f", title="F", kind="tag", version=1, changed_at=AT, items=1)
+    feed = PAGES.make(
+        "feed.html", feed=row, stories=[Story("k", gone)], newest=AT, offers=[], canonical="", about="", noindex=False
+    )
+    for page in (feed, PAGES.make("retracted.html", entry=gone)):
+        assert b"Nobody may know" not in page.body
+        assert (b"By order of a court." in page.body) is (state == "takedown")
+
+
 @pytest.mark.parametrize(
     ("url", "link"),
     [

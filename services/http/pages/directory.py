@@ -38,7 +38,7 @@ _BY_NAME: dict[str, FeedKind] = {kind: kind for kind in _HEADINGS}
 class ReadsDirectory(Protocol):
     """The store's part of it: `services.store.pages.PageReads`."""
 
-    async def groups(self, largest: int) -> list[FeedGroup]:
+    async def groups(self, most: int) -> list[FeedGroup]:
         """Read the largest feeds of each kind."""
         ...
 
