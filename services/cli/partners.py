@@ -5,10 +5,11 @@ from typing import Annotated, Any
 import typer
 
 from services.cli import feed_commands, feed_tokens
+from services.cli import feeds as feed_reports
 from services.cli.client import connect, segment
 from services.cli.copies import feeds_publish
 from services.cli.examples import examples
-from services.cli.output import AsJson, Limit, moment, pairs, print_json, say, table
+from services.cli.output import AsJson, Limit, moment, print_json, say, table
 
 KEY_TIMES = ("created_at", "expires_at", "used_at", "revoked_at")
 
@@ -77,35 +78,6 @@ def keys_revoke(key_id: Annotated[str, typer.Argument(metavar="ID", help="The ke
     say("revoked")
 
 
-def feeds_ls(limit: Limit = 200, *, as_json: AsJson = False) -> None:
-    """List feeds with their addresses."""
-    client = connect()
-    items = list(client.items("/v1/feeds", limit))
-    if as_json:
-        print_json(items)
-        return
-    table(
-        ("name", "title", "changed", "address"),
-        [
-            (it["name"], it["title"], moment(it.get("changed_at")), f"{client.url}/feeds/{it['name']}.rss")
-            for it in items
-        ],
-    )
-
-
-def feeds_show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The feed: all, section/actualites …")],
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Show one feed."""
-    found = connect().get(f"/v1/feeds/{'/'.join(map(segment, name.split('/')))}")
-    if as_json:
-        print_json(found)
-    else:
-        pairs((field, value) for field, value in found.items() if value is not None)
-
-
 def register(app: typer.Typer) -> None:
     """Add these groups."""
     subscribers = typer.Typer(
@@ -126,9 +98,12 @@ def register(app: typer.Typer) -> None:
     )(keys_create)
     keys.command("ls", epilog=examples("wireroom keys ls"))(keys_ls)
     keys.command("revoke", epilog=examples("wireroom keys revoke KEY"))(keys_revoke)
-    feeds = typer.Typer(help="Feeds: what readers poll.", no_args_is_help=True, epilog=examples("wireroom feeds ls"))
-    feeds.command("ls", epilog=examples("wireroom feeds ls"))(feeds_ls)
-    feeds.command("show", epilog=examples("wireroom feeds show section/actualites"))(feeds_show)
+    feeds = typer.Typer(
+        help="Feeds: what readers poll.",
+        no_args_is_help=True,
+        epilog=examples("wireroom feeds ls", "wireroom feeds check --all"),
+    )
+    feed_reports.add_to(feeds)
     feeds.command("publish", epilog=examples("wireroom feeds publish", "wireroom feeds publish --wait 0"))(
         feeds_publish
     )

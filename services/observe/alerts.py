@@ -3,7 +3,7 @@
 Prometheus has the same rules as files; these need no Prometheus.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from services.observe.core import Reading, outbox_age, stages, sum_closes
@@ -82,6 +82,24 @@ def _disk(reading: Reading) -> Alert | None:
     return Alert("disk", f"{disk.free // 2**20:,} MiB are left on the data disk")
 
 
+def _feeds_silent(reading: Reading) -> Alert | None:
+    feeds = reading.feeds
+    if feeds is None or not feeds.silent:
+        return None
+    return Alert("feeds_silent", f"feeds that should have moved by now: {_named(feeds.silent, feeds.silent_feeds)}")
+
+
+def _feeds_faulty(reading: Reading) -> Alert | None:
+    feeds = reading.feeds
+    if feeds is None or not feeds.faulty:
+        return None
+    return Alert("feeds_faulty", f"feeds that break a rule: {_named(feeds.faulty, feeds.faulty_feeds)}")
+
+
+def _named(many: int, some: Sequence[str], most: int = 5) -> str:
+    return ", ".join(some[:most]) + (f" and {many - most} more" if many > most else "") + ": wireroom feeds show NAME"
+
+
 RULES: tuple[Callable[[Reading], Alert | None], ...] = (
     _no_data,
     _sum_open,
@@ -93,4 +111,6 @@ RULES: tuple[Callable[[Reading], Alert | None], ...] = (
     _redis_memory,
     _replica,
     _disk,
+    _feeds_silent,
+    _feeds_faulty,
 )

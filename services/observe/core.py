@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
+from schemas.feed_health import FeedSums
 from schemas.records import Stats
 from schemas.topics import READS
 
@@ -46,6 +47,7 @@ class Disk(NamedTuple):
 class Reading(NamedTuple):
     """All that one sample found. `stats` None: SQL did not answer; `server` None: Redis was not asked.
 
+    `feeds` None: this process does not watch them.
     `rates` are events per second and stage over the last half minute; a stage that is missing is unknown.
     """
 
@@ -56,6 +58,7 @@ class Reading(NamedTuple):
     disk: Disk | None = None
     rates: Mapping[str, float] = {}
     paused: frozenset[str] = frozenset()
+    feeds: FeedSums | None = None
 
 
 class Stage(NamedTuple):

@@ -163,7 +163,7 @@ class _Sampled(Collector):
     def collect(self) -> Iterator[Metric]:
         if (reading := self._newest()) is None:
             return
-        for family in (*_groups(reading), *_server(reading), *_sums(reading), *_stages(reading)):
+        for family in (*_groups(reading), *_server(reading), *_sums(reading), *_stages(reading), *_feeds(reading)):
             if family.samples:
                 yield family
 
@@ -243,6 +243,16 @@ def _stages(reading: Reading) -> Iterator[Metric]:
     for stage in judged:
         paused.add_metric([stage], stage in reading.paused)
     yield paused
+
+
+def _feeds(reading: Reading) -> Iterator[Metric]:
+    if (sums := reading.feeds) is None:
+        return
+    family = GaugeMetricFamily("wireroom_feeds", "Feeds: all, silent ones, those that break a rule.", labels=["state"])
+    for state, value in (("standing", sums.feeds), ("silent", sums.silent), ("faulty", sums.faulty)):
+        family.add_metric([state], value)
+    yield family
+    yield _one("wireroom_feed_documents_checked", "Documents that were judged by the rules.", sums.checked)
 
 
 def _one(name: str, says: str, value: float | None) -> Metric:

@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 import structlog
 
+from schemas.feed_health import FeedSums
 from schemas.records import Stats
 from services.bus.ports import GroupStats, ServerStats, SubscriberHealth
 from services.observe.core import Disk, Group, Reading, Server, finished, rates
@@ -62,6 +63,7 @@ class Sampler:
         answer_s: float = ANSWER_S,
     ) -> None:
         self.newest: Reading | None = None
+        self.feeds: Callable[[], FeedSums | None] = lambda: None  # what this process found out of feeds
         self._store, self._bus, self._clock, self._disk = store, bus, clock, disk
         self._answer_s = answer_s
         self._taken_at = float("-inf")
@@ -99,6 +101,7 @@ class Sampler:
             self._disk() if self._disk else None,
             self._rates(stats),
             frozenset(row.group for row in self._bus.health() if row.paused) if self._bus else frozenset(),
+            self.feeds(),
         )
         self._taken_at = self._now()
         return self.newest

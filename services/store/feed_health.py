@@ -1,7 +1,6 @@
 """How feeds are read and how they fare.
 
-Counts are by day and by the name of a program; whoever adds to them adds, so that several processes may. What
-must not be counted twice is never repeated: a transaction whose end is unknown is taken for done.
+Counts are by day and by the name of a program; whoever tells them adds, so that several processes may.
 """
 
 from collections.abc import Collection, Sequence
@@ -28,6 +27,7 @@ from services.store.tables import (
     feed_pulse,
     feed_readers,
     membership,
+    meta,
 )
 
 HALF_LIFE_S = 14 * 86_400.0
@@ -70,6 +70,8 @@ _SET_CHECK = Statement(
         set_={name: _check.excluded[name] for name in ("version", "checked_at", "bytes", "faults")},
     )
 )
+_SALT = "readers_salt "
+_PROPOSE = Statement(upsert(meta).on_conflict_do_nothing())
 _STANDING = (
     select(
         feed.c.name,
@@ -125,6 +127,17 @@ class FeedHealthRows:
                 _add_readers(connection, day, {one.feed: one.sketch for one in readers if one.day == day})
 
         await self._database.write(unit)
+
+    async def salt(self, day: int, proposed: str) -> str:
+        """Agree with all processes on the day's salt; those of other days are forgotten."""
+
+        def unit(connection: Connection) -> str:
+            name = f"{_SALT}{day}"
+            _PROPOSE.run(connection, name=name, value=proposed)
+            connection.execute(delete(meta).where(meta.c.name.startswith(_SALT), meta.c.name != name))
+            return connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar_one()
+
+        return await self._database.write(unit)
 
     async def beat(self, moved: Sequence[tuple[str, datetime]]) -> None:
         """Note when feeds moved last. A repeat, or an older move, changes nothing."""

@@ -156,5 +156,5 @@ async def test_dead_letters_are_listed_shown_retried_and_trashed(api: Api, said:
 
 @pytest.mark.usefixtures("api")
 async def test_feeds_that_do_not_exist_are_not_shown(said: Said) -> None:
-    assert await said("feeds", "ls") == "none\n"
+    assert await said("feeds", "ls") == "no feeds\n"
     assert "404" in await said("feeds", "show", "section/x", code=1)

@@ -18,6 +18,14 @@ REFUSAL = {
     "detail": "One fault.",
     "errors": [{"where": "/title", "what": "is missing"}],
 }
+HEALTH = {
+    "feed": {"address": "all", "title": "All", "filter": None, "items": 3, "changed_at": "2026-03-01T12:00:00Z", "ended_at": None,
+             "silent_after_s": None},
+    "days": 7, "requests": 4, "not_modified": 3, "not_modified_ratio": 0.75, "limited": 0, "bytes_sent": 500, "subscribers": 1234,
+    "readers": 2, "silent": True, "silent_after_s": 7200, "dropped_characters": 1, "faults": 1, "clients": [], "bad_clients": [],
+    "formats": [],
+}  # fmt: skip
+FAULT = {"format": "rss", "rule": 8, "where": "link", "what": "'/a' is no absolute http(s) address"}
 
 
 @pytest.fixture
@@ -282,8 +290,8 @@ def test_a_header_without_a_colon_and_an_empty_variable_are_usage_errors(service
         (["keys", "create", "n", "--scope", "articles:write"], "POST /v1/keys", {"id": "k", "key": "wr_x"}),
         (["keys", "ls"], "GET /v1/keys", {"items": [{"id": "k", "name": "n", "scopes": ["admin"]}]}),
         (["keys", "revoke", "k"], "DELETE /v1/keys/k", None),
-        (["feeds", "ls"], "GET /v1/feeds", {"items": [{"name": "all", "title": "All"}]}),
-        (["feeds", "show", "section/été"], "GET /v1/feeds/section/%C3%A9t%C3%A9", {"name": "section/été"}),
+        (["feeds", "ls"], "GET /v1/feed-health", {"items": [HEALTH]}),
+        (["feeds", "show", "section/été"], "GET /v1/feed-health/section/%C3%A9t%C3%A9", {**HEALTH, "faults": [FAULT]}),
         (["dead", "show", "7"], "GET /v1/dead-letters/7", {"id": 7, "raw": "\x1b"}),
     ],
 )
@@ -298,6 +306,46 @@ def test_each_command_asks_the_api(
         run([*argv[:2], "nothing", *argv[3:]] if len(argv) > 2 and argv[1] not in {"add", "create"} else ["trace", "x"])
         == 1
     )
+
+
+def test_feeds_tell_readers_silence_and_faults(service: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
+    service.answers["GET /v1/feed-health"] = (200, {"items": [HEALTH], "next": None})
+    assert run(["feeds", "ls"]) == 0
+    [_, row] = capsys.readouterr().out.splitlines()
+    assert row.split()[-6:] == ["75%", "1234", "2", "silent,", "1", "faults"]
+    client = {
+        "client": "Feedly",
+        "requests": 2,
+        "not_modified": 1,
+        "unconditional": 0,
+        "limited": 5,
+        "bytes_sent": 1,
+        "subscribers": 7,
+    }
+    shape = {
+        "format": "rss",
+        "size": 500,
+        "requests": 4,
+        "not_modified": 2,
+        "limited": 5,
+        "bytes_sent": 9,
+        "checked_at": None,
+        "faults": None,
+    }
+    whole = {**HEALTH, "faults": [FAULT], "clients": [client], "bad_clients": [client], "formats": [shape]}
+    service.answers["GET /v1/feed-health/all"] = (200, whole)
+    assert run(["feeds", "show", "all"]) == 0
+    said = capsys.readouterr().out
+    assert "every 2.0 h (twice its longest pause of late): SILENT" in said
+    assert "programs that fetch too much" in said
+    assert "'/a' is no absolute http(s) address" in said
+
+
+def test_which_feeds_to_check_must_be_said_in_one_way(service: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["feeds", "check"]) == 2
+    assert run(["feeds", "check", "all", "--all"]) == 2
+    assert run(["feeds", "check", "--url", "https://news.example/feeds/all"]) == 2
+    assert "does not end in a format" in capsys.readouterr().err
 
 
 def test_a_failed_test_of_a_webhook_is_a_failed_command(service: Recorder) -> None:
@@ -333,7 +381,7 @@ def test_deliveries_show_their_last_attempt(service: Recorder, capsys: pytest.Ca
 )
 def test_json_is_one_document(service: Recorder, argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     service.answers["GET /v1/stats"] = (200, STATS)
-    for path in ("dead-letters", "webhooks", "keys", "feeds", "subscribers"):
+    for path in ("dead-letters", "webhooks", "keys", "feed-health", "subscribers"):
         service.answers[f"GET /v1/{path}"] = (200, {"items": [], "next": None})
     assert run([*argv, "--json"]) == 0
     json.loads(capsys.readouterr().out)

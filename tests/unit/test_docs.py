@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import typer.main
 
+from schemas.feed_health import FeedSums
 from schemas.records import DeadCount, OutboxStats, Stats
 from services.cli.app import app
 from services.observe.alerts import RULES
@@ -33,6 +34,7 @@ def _metrics() -> set[str]:
         Stats(at=NOW, dead_letters=(DeadCount(stage="enrich", cause="poison", count=1, newest_at=NOW),)),
         (Group("s", "g", 1, 1, 1.0, 1.0, 1),),
         Server(reachable=True, memory_ratio=0.5, writes_ok=True, replica_link_up=True),
+        feeds=FeedSums(),
     )
     lines = Metrics("1", lambda: reading).render().decode().splitlines()
     return {line.split()[2] for line in lines if line.startswith("# TYPE")}
@@ -60,6 +62,7 @@ def test_every_alert_is_documented() -> None:
         (Group("article.inbox", "ingest", consumers=0), Group("article.accepted", "enrich", oldest_pending_s=999.0)),
         Server(reachable=False, memory_ratio=1.0, writes_ok=False, replica_link_up=False),
         Disk(0, 100),
+        feeds=FeedSums(silent=1, faulty=1),
     )
     nothing = Reading(NOW, None)
     named = {alert.name for rule in RULES for reading in (everything, nothing) if (alert := rule(reading))}
