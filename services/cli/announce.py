@@ -10,7 +10,7 @@ async def announce(running: Running) -> None:
     from services import __version__
 
     if "http" in running.stages and not reads_only(running.settings, running.stages):
-        running.data.leave(ADDRESS, running.base_url)
+        running.data.leave(ADDRESS, running.local_url)
     print(f"Wireroom {__version__} is up.", flush=True)
     for name, value in lines(running):
         print(f"  {name:<11}{value}", flush=True)

@@ -51,7 +51,7 @@ def _run(settings: Settings, directory: Path, seconds: float | None) -> None:
 
 
 async def _announce(running: Running) -> None:
-    running.data.leave(ADDRESS, running.base_url)
+    running.data.leave(ADDRESS, running.local_url)
     base = running.base_url
     print("\nWireroom is up, and a newsroom writes into it. Look at:")
     shown = [("Feeds", f"{base}/feeds/all.rss  {base}/feeds/lang/ar.atom  {base}/feeds/section/actualites.json")]

@@ -71,6 +71,15 @@ class Running:
     tasks: list[asyncio.Task[Any]] = field(default_factory=list)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @property
+    def local_url(self) -> str:
+        """The address for commands on this machine: PUBLIC_URL may lead to a proxy, or to a CDN that has feeds alone."""
+        if self.listener is None:
+            return self.base_url
+        host, port = self.listener
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - read, not bound
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
     def keep(self, work: Coroutine[Any, Any, Any], name: str) -> None:
         """Run a task that must not end before we do; readiness tells when it did."""
         self.tasks.append(asyncio.create_task(work, name=name))
