@@ -39,9 +39,9 @@ class Copier:
     async def feed(self, stale: Outdated) -> Counts:
         """Bring one feed up to date, or away if nobody may read it any more.
 
-        New archive pages go before the document that links to them. Where old ones became void (a
-        retraction reached them) they go first of all: what was taken back is nowhere to be fetched, at the
-        price of links that lead nowhere until the new pages are there.
+        New archive pages go before the document that links to them. Where old ones became void (a retraction
+        reached them) they are removed before the new ones are written: what was taken back is nowhere to be
+        fetched, at the price of links that lead nowhere for as long as that takes.
         """
         feed = stale.feed
         if feed is None:
