@@ -5,6 +5,7 @@ Aggregators fetch once for all their readers and say so in User-Agent (RFC 9110 
 program's alone: no version, no address, nothing of the person.
 """
 
+import itertools
 import re
 from functools import lru_cache
 from typing import NamedTuple
@@ -15,7 +16,7 @@ _LONGEST = 40
 _MOST_SUBSCRIBERS = 1_000_000_000  # beyond it somebody jokes
 
 _COUNT = re.compile(
-    r"(?<![\w.,])(\d{1,3}(?:[ ,.'_]\d{3})+|\d+)\s*(?:\+\s*)?(?:active\s+)?(?:subscriber|reader|user|follower)s?\b",
+    r"(?<![\w.,/])(\d{1,3}(?:[ ,.'_]\d{3})+|\d+)\s*(?:\+\s*)?(?:active\s+)?(?:subscriber|reader|user|follower)s?\b",
     re.IGNORECASE,
 )
 _COUNT_AFTER = re.compile(
@@ -73,7 +74,7 @@ def agent_of(user_agent: bytes) -> Agent:
 
 
 def _subscribers(text: str) -> int | None:
-    found = _COUNT.search(text) or _COUNT_AFTER.search(text)
+    found = _COUNT_AFTER.search(text) or _COUNT.search(text)
     if found is None:
         return None
     digits = re.sub(r"\D", "", found[1])
@@ -90,7 +91,8 @@ def _name(text: str) -> str:
     if text.startswith("Mozilla/"):
         return next((name for mark, name in _BROWSERS if mark in text), "Mozilla")
     product = text.partition("/")[0].partition("(")[0]
-    return _fit(" ".join(product.split()[:3]))
+    words = itertools.takewhile(lambda word: not word[0].isdigit(), product.split())  # a version is no name
+    return _fit(" ".join(itertools.islice(words, 3)))
 
 
 def _fit(name: str) -> str:
