@@ -105,6 +105,9 @@ ARTICLE = Subject(
         ("（section：world）", ("section:world",)),
         ("“climate summit”", ('"climate summit"',)),
         ("-*", None),
+        ("section:world\n\tlang:pt", ("section:world", "language:pt")),
+        ("section:world (section:world OR tag:sport)", ("section:world",)),  # each reason once
+        (" ".join(["-tag:sport"] * 40 + ["lang:pt"]), ("language:pt",)),  # side by side is not deep
     ],
 )
 def test_a_line_matches_and_says_why(line: str, why: tuple[str, ...] | None) -> None:
