@@ -98,6 +98,10 @@ class Settings(BaseSettings):
     feed_max_age_s: int = Field(
         60, ge=1, le=86_400, description="Cache-Control max-age of feeds, seconds; their ttl follows it."
     )
+    public_feeds: bool = Field(
+        default=True,
+        description="Anybody may read; false: feeds need a token, their pages, directory and stream an operator's key.",
+    )
     feed_fast_path: bool = Field(
         default=True, description="Answer feeds from within the HTTP parser; off: by the plain route, for comparison."
     )

@@ -1,142 +1,71 @@
-"""The HTTP side of a process: the app with its collaborators, the documents it serves, the server around it."""
+"""The HTTP side of a process: the app with its collaborators, and the server around it."""
 
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
 
 from schemas.delivery import Cause, Response
-from schemas.event import FeedUpdated
 from schemas.subscription import Endpoint
-from schemas.topics import FEED_UPDATED
-from services.bus import Batch
-from services.cli.site import discovery_of, site_of
+from services.cli.feed_door import OpenFeeds, open_feeds
 from services.cli.stages import check_room, sending
 from services.cli.wire import Running, clock, first_key, new_id
-from services.settings import Settings
 
 
 async def start_http(stack: AsyncExitStack, running: Running, sock: socket.socket) -> None:
     """Make the app and its documents, and serve them."""
-    from services.cli.feed_watch import watch_feeds
     from services.cli.http_server import serving
     from services.http.app import create_app
-    from services.http.background import Background
     from services.http.clients import Proxies
-    from services.http.deps import Deps
-    from services.http.discovery import directory_routes, discovery_routes
-    from services.http.feeds import Answers, History, Limits, feed_routes
-    from services.http.private import Gate, PrivateFeeds, private_routes
-    from services.http.stream import Hub, Shortcut, StreamApp, stream_routes
-    from services.syndicate.fill import in_pool
+    from services.http.closed import Closed
+    from services.http.stream import Shortcut
 
-    hub = Hub(running.store.changes)
-    running.keep(hub.run(), "stream")
-    documents = await _documents(running, hub.wake)
-    stack.push_async_callback(documents.close)
-    running.keep(documents.run(), "documents")
+    feeds = await open_feeds(stack, running)
     policy = (await sending(stack, running)).policy
     await first_key(running)
     settings = running.settings
-    answers = Answers(
-        documents,
-        clock=clock,
-        monotonic=time.monotonic,
-        limits=Limits(_rates(settings)),
-        on_served=watch_feeds(stack, running, documents),
-    )
-    stack.push_async_callback(answers.close)
-    background, tokens = Background(), running.store.feed_tokens
-    stack.push_async_callback(background.finish)
-    gate = Gate(
-        tokens,
-        clock=clock,
-        monotonic=time.monotonic,
-        principal=lambda header: app.state.access.principal(header),  # noqa: PLW0108 - the app is made later
-        used=lambda token_id: background.run(tokens.touch(token_id, clock())),
-    )
-    history = History(answers)
-    private = PrivateFeeds(answers, gate, (history,))
-    stream = StreamApp(hub, running.store.feeds)
-    app = create_app(
-        Deps(
-            store=running.store,
-            relay=running.relay,
-            clock=clock,
-            new_id=new_id,
-            check_url=partial(_check_url, policy),
-            send_test=partial(_send_test, running),
-            ready=partial(_ready, running),
-            stats=partial(_stats, running),
-            metrics=partial(_metrics, running),
-            asyncapi=partial(_asyncapi, running),
-            check_room=partial(check_room, running),
-            received=running.metrics.received,
-            rejected=running.metrics.rejected,
-            wake=partial(_wake, running),
-            offload=in_pool(running.pool.submit) if running.pool is not None else asyncio.to_thread,
-            feeds=(
-                feed_routes(answers, (private.under_feeds, history.public)),
-                private_routes(private),
-                stream_routes(stream),
-                discovery_routes(discovery_of(running, documents.site), clock=clock),
-                directory_routes(documents.site),
-                _pages(running, documents.site),
-            ),
-            gate=gate,
-            base_url=running.base_url,
-            title=settings.title,
-            version=running.version,
-            admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
-            behind_proxy=settings.behind_proxy,
-        )
-    )
+    app = create_app(_deps(running, policy, feeds))
+    feeds.gate.operators = app.state.access.principal
+    outer = Shortcut(app, feeds.stream) if settings.public_feeds else Closed(app, app.state.access.principal)
     proxies = Proxies(settings.trusted_proxies if settings.behind_proxy else ())
-    served = serving(Shortcut(app, stream), sock, proxies=proxies, answers=answers, fast=settings.feed_fast_path)
+    served = serving(outer, sock, proxies=proxies, answers=feeds.answers, fast=settings.feed_fast_path)
     task = await stack.enter_async_context(served)
     running.tasks.append(task)
-    stack.callback(history.close)
-    stack.callback(hub.close)  # the server waits for open answers: streams end first
+    stack.callback(feeds.hang_up)  # the server waits for open answers: streams and long polls end first
 
 
-def _rates(settings: Settings) -> Any:
-    from services.http.feeds import Rates
+def _deps(running: Running, policy: Any, feeds: OpenFeeds) -> Any:
+    from services.http.deps import Deps
+    from services.syndicate.fill import in_pool
 
-    return Rates(
-        enabled=settings.poll_limit,
-        burst=settings.poll_burst,
-        every_s=settings.poll_every_s,
-        client_burst=settings.poll_client_burst,
-        client_per_s=settings.poll_client_per_s,
-        local_burst=max(settings.poll_burst, 40),
-        local_per_s=settings.poll_local_per_s,
+    settings = running.settings
+    return Deps(
+        store=running.store,
+        relay=running.relay,
+        clock=clock,
+        new_id=new_id,
+        check_url=partial(_check_url, policy),
+        send_test=partial(_send_test, running),
+        ready=partial(_ready, running),
+        stats=partial(_stats, running),
+        metrics=partial(_metrics, running),
+        asyncapi=partial(_asyncapi, running),
+        check_room=partial(check_room, running),
+        received=running.metrics.received,
+        rejected=running.metrics.rejected,
+        wake=partial(_wake, running),
+        offload=in_pool(running.pool.submit) if running.pool is not None else asyncio.to_thread,
+        feeds=feeds.routes,
+        gate=feeds.gate,
+        base_url=running.base_url,
+        title=settings.title,
+        version=running.version,
+        admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
+        behind_proxy=settings.behind_proxy,
     )
-
-
-async def _documents(running: Running, moved_too: Callable[[], None]) -> Any:
-    from services.syndicate.documents import Documents
-
-    site = await site_of(running)
-    documents = Documents(running.store.feeds, site, cache_bytes=running.settings.feed_cache_mb * 1024 * 1024)
-
-    async def moved(batch: Batch) -> None:
-        moved_too()
-        for entry in batch.entries:
-            event = FeedUpdated.model_validate_json(entry.data or b"{}")
-            documents.invalidate(event.feed, event.version)
-
-    running.bus.tail(FEED_UPDATED, moved)
-    return documents
-
-
-def _pages(running: Running, site: Any) -> Any:
-    from services.http.pages import Pages, page_routes
-
-    pages = Pages(title=site.newsroom, base_url=site.base_url)
-    return page_routes(pages, running.store, founded=site.founded, max_age_s=site.max_age_s)
 
 
 def _check_url(policy: Any, url: str) -> str | None:

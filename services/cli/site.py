@@ -22,6 +22,7 @@ async def site_of(running: Running) -> Any:
         founded=datetime.fromisoformat(founded),
         max_age_s=settings.feed_max_age_s,
         hub_urls=settings.hub_urls,
+        is_public=settings.public_feeds,
     )
 
 

@@ -101,6 +101,11 @@ async def start_publishing(running: Running) -> None:
     settings = running.settings
     if settings.publish_url is None:
         return
+    if not settings.public_feeds:
+        raise CommandError(
+            "static copies can be read by anybody, and WIREROOM_PUBLIC_FEEDS is false",
+            "Unset WIREROOM_PUBLISH_URL, or let the feeds be public",
+        )
     try:
         place = open_place(settings.publish_url)
     except Exception as error:

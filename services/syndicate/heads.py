@@ -25,6 +25,11 @@ class Site(NamedTuple):
     founded: datetime
     max_age_s: int = 60
     hub_urls: tuple[str, ...] = ()  # WebSub hubs that are told of every change
+    is_public: bool = True  # False: every feed is read by token or key only
+
+    def is_private(self, feed: FeedRow) -> bool:
+        """Whether a feed is for some readers only."""
+        return feed.owner is not None or not self.is_public
 
 
 def feed_head(
@@ -48,7 +53,7 @@ def feed_head(
         publisher=site.newsroom,
         home_url=f"{site.base_url}/feeds/{quote(feed.address)}",
         self_url=url_of(site.base_url, feed, format_name, page),
-        hub_urls=site.hub_urls if feed.owner is None and not page else (),
+        hub_urls=() if page or site.is_private(feed) else site.hub_urls,
         links=links,
         archive=bool(page),
         lang=feed.lang,

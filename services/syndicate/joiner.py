@@ -96,7 +96,7 @@ class Joiner:
         if row.ended_at is not None:
             return Ended(row.ended_at)
         if named.generation != row.generation or not isinstance(found, SealedPage):
-            return _instead(row, named)
+            return _instead(row, named, private=self._site.is_private(row))
         items = ordered([item for item in found.items if item.data])
         links = history.links(self._site.base_url, row, format_name, named.number)
         dates = [item.updated for item in items] or [found.changed_at]
@@ -172,17 +172,17 @@ class Joiner:
         sealed_at: datetime | None = None,
     ) -> Document:
         age_s = row.max_age_s or self._site.max_age_s
-        kind = "private" if row.owner is not None else "public" if sealed_at is None else "archive"
+        kind = "private" if self._site.is_private(row) else "public" if sealed_at is None else "archive"
         policy = Policy(kind, age_s, noindex=row.searches)
         work = (head, row.version, sealed_at or row.changed_at, FORMATS[format_name], fragments, policy)
         large = sum(map(len, fragments)) > _LARGE
         return await asyncio.to_thread(make, *work) if large else make(*work)
 
 
-def _instead(row: FeedRow, named: history.Sealed) -> Replaced | Current | None:
+def _instead(row: FeedRow, named: history.Sealed, *, private: bool) -> Replaced | Current | None:
     """Say why a page is not there: its generation is over, or it is in the making, or it never was."""
     if named.number > history.newest(row) + 1 or named.generation > row.generation:
         return None
     if named.generation < row.generation:
-        return Replaced(row.address, private=row.owner is not None)
+        return Replaced(row.address, private=private)
     return Current() if history.newest(row) else None

@@ -181,3 +181,24 @@ async def test_what_a_partner_may_see_at_most_bounds_every_private_feed_of_their
         await until(there, "what is within bounds has come")
         document = json.loads((await get(service, f"/private/{tokens['nord']}/nord/news.json"))[2])
         assert [item["title"] for item in document["items"]] == ["A free one"]
+
+
+async def test_an_installation_without_public_readers_shows_nothing_without_a_token_or_key(tmp_path: Path) -> None:
+    async with live(tmp_path / "data", {"WIREROOM_PUBLIC_FEEDS": "false"}) as service:
+        tokens = await club(service)
+        key = f"Bearer {service.key}"
+        article = (await get(service, "/feeds/all.json", Authorization=key))[2]
+        assert "Only nord 0" in article
+        pages = ["/feeds", "/feeds/all", "/feeds.opml", "/news-sitemap.xml", "/stream", "/articles/" + "0" * 32]
+        for path in [*(f"/feeds/all.{kind}" for kind in FORMATS), "/feeds/all.json?since=2026-01-01T00:00:00Z", *pages]:
+            status, headers, text = await get(service, path)
+            assert (status, headers["Cache-Control"]) == (401, "no-store"), path
+            assert "Only" not in text
+        for path in ("/feeds", "/feeds/all", "/feeds/section/nord.rss", "/feeds.opml"):
+            assert (await get(service, path, Authorization=key))[0] == 200, path
+        status, headers, text = await get(service, f"/private/{tokens['nord']}/nord/news.rss")
+        assert (status, headers["Cache-Control"].partition(",")[0]) == (200, "private")
+        assert "Only nord" in text
+        assert (await get(service, f"/private/{tokens['nord']}/all.rss"))[0] == 404
+        assert (await get(service, "/feeds/all.rss", Authorization=basic("x", tokens["nord"])))[0] == 401
+        assert (await get(service, "/healthz"))[0] == 200

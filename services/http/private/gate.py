@@ -65,13 +65,12 @@ class Gate:
         *,
         clock: Callable[[], datetime],
         monotonic: Callable[[], float],
-        principal: Callable[[str | None], Awaitable[Principal | None]],
         used: Callable[[str], None] = lambda _token_id: None,
     ) -> None:
         self._tokens = tokens
         self._clock = clock
         self._monotonic = monotonic
-        self._principal = principal
+        self.operators: Callable[[str | None], Awaitable[Principal | None]] = _nobody  # who holds an API key
         self._used = used
         self._known: dict[str, _Known] = {}
 
@@ -84,7 +83,7 @@ class Gate:
         for token in presented(stated):
             if await self._judge(token, feed) is Verdict.OPEN:
                 return None
-        operator = await self._principal(stated)
+        operator = await self.operators(stated)
         if operator is not None and operator.subscriber_id is None and operator.may("ops:read"):
             return None
         return _LOGIN
@@ -130,6 +129,10 @@ class Gate:
         if token.revoked_at is None and (token.used_at is None or self._clock() - token.used_at > _TOUCH):
             self._used(token.id)
         return known
+
+
+async def _nobody(_authorization: str | None) -> Principal | None:
+    return None
 
 
 def presented(authorization: str | None) -> list[str]:
