@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from tests.bench.delivering import delivering
 from tests.bench.enriching import enriching
+from tests.bench.feeds_many import many_feeds
 from tests.bench.filtering import filtering
 from tests.bench.flowing import flowing
 from tests.bench.measure import Row, machine
@@ -17,6 +18,7 @@ MEASUREMENTS: dict[str, Callable[[], Iterator[Row]]] = {
     "filters": filtering,
     "flow": flowing,
     "feeds": serving,
+    "saved": many_feeds,
     "deliver": delivering,
 }
 
