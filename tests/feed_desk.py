@@ -93,7 +93,7 @@ class Desk:
     async def wait(self, time: timedelta) -> None:
         """Let time pass; what fell due (an embargo's end, an expiry) is syndicated."""
         self.now += time
-        self.pending += await self.store.outbox.due(self.now, 100)
+        self.pending += await self.store.outbox.due(self.now, 10_000)
         await self.syndicate()
 
     async def read(self, name: str, format_name: str) -> str:

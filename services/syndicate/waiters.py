@@ -27,10 +27,10 @@ class Waiters:
             if not future.done():
                 future.set_result(None)
 
-    async def wait(self, name: str, version: int) -> bool:
-        """Wait until the feed moves beyond `version`. False: nobody may wait any longer."""
+    async def wait(self, name: str, version: int) -> int | None:
+        """Wait until a version beyond `version` is announced, and return it. None: nobody may wait any longer."""
         if self.closed or self._newest.get(name, 0) > version:
-            return not self.closed
+            return None if self.closed else self._newest[name]
         future = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(name, set()).add(future)
         try:
@@ -40,7 +40,7 @@ class Waiters:
                 others.discard(future)
                 if not others:
                     del self._waiting[name]
-        return not self.closed
+        return None if self.closed else max(version, self._newest.get(name, 0))
 
     def close(self) -> None:
         """Send all who wait away."""

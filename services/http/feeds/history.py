@@ -104,24 +104,33 @@ class History:
         client = "" if visitor.is_local else visitor.key  # "": unknown, or a proxy of which we were not told
         self._admit(client)
         self._waiting[client] += 1
-        gone = asyncio.create_task(_gone(request.receive))
         try:
             async with asyncio.timeout(since.wait_s):
-                while delta is not None and not delta.items and not gone.done():
-                    moved = asyncio.create_task(self._deltas.waiters.wait(request.document.feed, delta.version))
-                    await asyncio.wait({moved, gone}, return_when=asyncio.FIRST_COMPLETED)
-                    if not moved.done() or not moved.result():
-                        moved.cancel()
+                version = delta.version
+                while delta is not None and not delta.items:
+                    heard = await self._heard(request, version)
+                    if heard is None:
                         break
                     delta = await self._read(request, since._replace(behind=delta.place))
+                    version = heard  # not the one that was read: SQL may know less than was announced
         except TimeoutError:
             pass  # nothing came: the same again, with the same next
         finally:
-            gone.cancel()
             self._waiting[client] -= 1
             if not self._waiting[client]:
                 del self._waiting[client]
         return delta
+
+    async def _heard(self, request: _Request, version: int) -> int | None:
+        """Wait for the feed's next version. None: the reader hung up, or we stop."""
+        moved = asyncio.create_task(self._deltas.waiters.wait(request.document.feed, version))
+        gone = asyncio.create_task(_gone(request.receive))
+        try:
+            await asyncio.wait({moved, gone}, return_when=asyncio.FIRST_COMPLETED)
+            return moved.result() if moved.done() else None
+        finally:
+            moved.cancel()
+            gone.cancel()
 
     def _admit(self, client: str) -> None:
         more = {"Retry-After": "30", "Cache-Control": "no-store"}
