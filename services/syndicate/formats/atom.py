@@ -12,6 +12,7 @@ from services.syndicate.formats.base import Format
 from services.syndicate.formats.content import (
     enclosure,
     full_html,
+    headline_html,
     shown_title,
     stub_text,
     stub_title,
@@ -72,7 +73,7 @@ def item_of(entry: Entry, *, full: bool = True) -> Item:
     content = full_html(entry) if full else ""
     if not content and not (summary and entry.url):
         # An entry without a link needs content (§4.1.2), and every entry some text: a bare headline is all there is.
-        content = as_html(summary_text(entry) or line(entry.title))
+        content = headline_html(entry)
     return Item(
         id=entry.id,
         title=shown_title(entry),

@@ -80,6 +80,12 @@ def summary_text(entry: Entry) -> str:
     return text if text.strip() else ""
 
 
+def headline_html(entry: Entry) -> str:
+    """Give the body of an entry that has none: its summary, else its headline; set from the right where it reads so."""
+    html = as_html(summary_text(entry) or line(entry.title))
+    return _block(entry, html) if entry.direction == "rtl" else html
+
+
 def summary_html(entry: Entry) -> str:
     """Compose the body of a feed without full text: correction note, lead picture, summary."""
     lead = _picture(entry.images[0]) if entry.images else ""
