@@ -15,9 +15,11 @@ import brotli
 import pytest
 
 from schemas.publishing import StaticObject
+from services.publish.copier import Copier
 from services.publish.directory import DirectoryPlace
 from services.publish.ports import PlaceAway, Refused
 from services.store import Store
+from services.store.static_copies import LeaseLost
 from services.syndicate.document import Document
 from services.syndicate.documents import Documents
 from services.syndicate.formats import FORMATS
@@ -184,6 +186,25 @@ async def test_two_processes_never_write_at_once(desk: Desk, place: DirectoryPla
     assert state.owner is None, "given back at the end: the next one need not wait"
 
 
+async def test_who_lost_the_lease_writes_nothing_more(desk: Desk, place: DirectoryPlace) -> None:
+    await desk.say(story())
+
+    def over() -> None:
+        raise LeaseLost("over")
+
+    async with pressing(desk, place) as press:
+        await press.done()
+    before = files(place)
+    fence = await desk.store.static.lease(place.name, "two", desk.now + timedelta(60), desk.now)
+    assert fence is not None
+    await desk.say(story("y"))
+    copier = Copier(place, desk.store.static, press.source, fence, in_flight=1, held=over)
+    for stale in await desk.store.static.outdated(place.name, press.source.layout):
+        with pytest.raises(LeaseLost):
+            await copier.feed(stale)
+    assert files(place) == before
+
+
 async def test_a_place_that_is_away_is_told_and_caught_up_with(desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "cdn").write_text("a file stands where the directory should be")
     place = DirectoryPlace(tmp_path / "cdn")
@@ -267,8 +288,10 @@ def test_a_reader_never_sees_a_torn_file_not_even_after_a_kill(tmp_path: Path) -
         with subprocess.Popen([sys.executable, "-c", _WRITER, str(root)], cwd=ROOT, stdout=subprocess.PIPE) as child:
             assert child.stdout is not None
             assert child.stdout.readline() == b"ready\n"
-            seen = {_whole(root / "feeds" / name) for _ in range(2_000) for name in ("a.rss", "a.rss.gz")}
-            child.kill()
+            try:
+                seen = {_whole(root / "feeds" / name) for _ in range(2_000) for name in ("a.rss", "a.rss.gz")}
+            finally:
+                child.kill()
         _whole(root / "feeds/a.rss")
         assert len(seen) > 10, "it was being written all the time"
     asyncio.run(DirectoryPlace(root).prepare())
