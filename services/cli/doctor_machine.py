@@ -22,14 +22,17 @@ SQLITE = (3, 37, 0)  # STRICT tables
 PACKAGES = {  # distribution: module; a test compares them with pyproject.toml
     "aiohttp": "aiohttp",
     "alembic": "alembic",
+    "brotli": "brotli",
     "fastapi": "fastapi",
     "faststream": "faststream",
     "feedgen": "feedgen",
     "hiredis": "hiredis",
     "httptools": "httptools",
     "isal": "isal",
+    "jinja2": "jinja2",
     "lxml": "lxml",
     "nh3": "nh3",
+    "obstore": "obstore",
     "orjson": "orjson",
     "prometheus-client": "prometheus_client",
     "psycopg": "psycopg",
@@ -47,6 +50,7 @@ PACKAGES = {  # distribution: module; a test compares them with pyproject.toml
     "uvloop": "uvloop",
     "xxhash": "xxhash",
     "yarl": "yarl",
+    "zstandard": "zstandard",
 }
 
 
