@@ -93,6 +93,16 @@ async def test_feeds_that_keep_every_rule_pass_the_check(feeds: Feeds, capsys: p
     assert {fault["rule"] for fault in elsewhere["faults"]} == {19, 53}  # it says that it stands under another address
 
 
+async def test_the_check_follows_a_feed_into_its_archive(feeds: Feeds, capsys: pytest.CaptureFixture[str]) -> None:
+    for n in range(70):
+        await feeds.desk.say({**STORY, "id": f"n{n}", "title": f"Numéro {n}"}, after=timedelta(hours=1))
+    feeds.api.clock.now = feeds.desk.now
+    await feeds.api.store.archives.seal(["all"], feeds.desk.now)
+    found = await command(capsys, "feeds", "check", "all")
+    assert found["faults"] == []
+    assert found["documents"] == 12  # each format leads to its newest archive
+
+
 async def test_a_fault_is_named_with_its_rule_and_a_cure(feeds: Feeds, capsys: pytest.CaptureFixture[str]) -> None:
     held = await feeds.documents.get("all", "rss")
     assert isinstance(held, Document)

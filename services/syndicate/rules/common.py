@@ -155,7 +155,7 @@ def _window(document: Document, expected: Expected) -> Said:
 
 def _history(document: Document, expected: Expected) -> Said:
     relations = {rel for rel, _ in document.head.links}
-    if expected.archive and not document.head.archive:
+    if expected.archive and document.head.archive is False:
         yield "", "an archive that does not say so (fh:archive)"
     if document.head.archive and "current" not in relations:
         yield "", "an archive without a link to the current document"

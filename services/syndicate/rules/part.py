@@ -39,7 +39,7 @@ class Head(NamedTuple):
     updated: datetime | None = None
     exact: bool = True  # the entries say when they changed, and `updated` is the latest of it
     bad_dates: Said = ()
-    archive: bool = False
+    archive: bool | None = None  # fh:archive; None: this format has no way to say it
     complete: bool = False
     links: tuple[tuple[str, str], ...] = ()  # relation, address: the ways through the feed's history
     ttl_minutes: str | None = None
