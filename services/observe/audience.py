@@ -10,7 +10,6 @@ count twice. Memory is bounded: feeds, programs per feed, and the names of progr
 """
 
 import asyncio
-import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -32,7 +31,6 @@ _COUNTS = 200_000
 _SKETCHED = 20_000  # feeds
 _SLICE = 2_000  # answers folded at once, about 3 ms
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MACHINE = re.compile(r"bot\b|bot[/ ]|crawl|spider|monitor|uptime|wireroom", re.IGNORECASE)
 
 _Key = tuple[str, str, str]  # feed, format, program
 
@@ -138,20 +136,21 @@ class Audience:
     def _count(self, told: Served, times: int) -> None:
         agent = agent_of(told.user_agent)
         key = (told.feed, told.format, self._program(told, agent))
-        whole = told.status == 200 and not told.conditional and told.size > 0
-        self._add(
-            key,
-            [
-                times,
-                times * (told.status == 304),
-                times * whole,
-                times * (told.status == 429),
-                times * told.size,
-            ],
-        )
+        sums = self._counts.get(key)
+        if sums is None:
+            self._add(key, (0, 0, 0, 0, 0))
+            sums = self._counts.get(key, [0] * 5)
+        sums[0] += times
+        sums[4] += times * told.size
+        if told.status == 304:
+            sums[1] += times
+        elif told.status == 429:
+            sums[3] += times
+        elif told.status == 200 and not told.conditional and told.size:
+            sums[2] += times
         if agent.subscribers is not None:
             self._subscribers[key] = agent.subscribers
-        elif told.client and told.status != 429 and _MACHINE.search(agent.name) is None:
+        elif told.client and told.status != 429 and not agent.is_machine:
             self._meet(told)
 
     def _add(self, key: _Key, sums: Sequence[int]) -> None:
@@ -166,7 +165,9 @@ class Audience:
 
     def _program(self, told: Served, agent: Agent) -> str:
         """Name the program; beyond the most that a feed remembers in a day it is one of the others."""
-        names = self._programs.setdefault((told.feed, told.format), set())
+        names = self._programs.get((told.feed, told.format))
+        if names is None:
+            names = self._programs[told.feed, told.format] = set()
         if agent.name in names:
             return agent.name
         if len(names) >= PROGRAMS:

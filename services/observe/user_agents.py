@@ -53,6 +53,7 @@ _NAMES = tuple(  # those whose first word is not their name
 )
 _COMPATIBLE = re.compile(r"\(compatible;\s*([^;/)]+)", re.IGNORECASE)
 _BROWSERS = (("Firefox/", "Firefox"), ("Edg/", "Edge"), ("OPR/", "Opera"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+_MACHINE = re.compile(r"bot\b|bot[/ ]|crawl|spider|monitor|uptime|wireroom", re.IGNORECASE)
 _UNFIT = re.compile(r"[^\w .+()!-]", re.ASCII)
 _PRIVATE = re.compile(r"@|\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]{16}", re.IGNORECASE)
 
@@ -62,6 +63,7 @@ class Agent(NamedTuple):
 
     name: str
     subscribers: int | None
+    is_machine: bool = False  # a crawler or a monitor: nobody reads what it fetches
 
 
 @lru_cache(maxsize=4_096)
@@ -70,7 +72,7 @@ def agent_of(user_agent: bytes) -> Agent:
     text = " ".join(user_agent[:1_000].decode("latin-1").split())
     if not text:
         return Agent(NOBODY, None)
-    return Agent(_name(text), _subscribers(text))
+    return Agent(name := _name(text), _subscribers(text), _MACHINE.search(name) is not None)
 
 
 def _subscribers(text: str) -> int | None:
