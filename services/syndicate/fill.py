@@ -48,6 +48,7 @@ class Filler:
         *,
         clock: Callable[[], datetime],
         poll_s: float = 0.5,
+        join_part: int = JOIN_PART,
     ) -> None:
         self._fills = fills
         self._search = search
@@ -55,6 +56,7 @@ class Filler:
         self._offload = offload
         self._clock = clock
         self._poll_s = poll_s
+        self._join_part = join_part
 
     async def run(self) -> None:
         """First read what searches do not know yet, then fill whatever waits, for ever."""
@@ -118,7 +120,7 @@ class Filler:
             enough = len(found) >= FOUND if by_words else asked >= ASKED
             if len(found) >= MOST or (enough and part.last.shown_at < since):
                 break
-        for part in _parts(found[:MOST][::-1]):
+        for part in _parts(found[:MOST][::-1], self._join_part):
             if not await self._apply(fill, Part(joins=part)):
                 return False
         return True
@@ -132,8 +134,8 @@ class Filler:
         return True
 
 
-def _parts(items: Sequence[Judged]) -> list[Sequence[Judged]]:
-    return [items[start : start + JOIN_PART] for start in range(0, len(items), JOIN_PART)]
+def _parts(items: Sequence[Judged], size: int) -> list[Sequence[Judged]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def in_pool(submit: Callable[..., Any]) -> Offload:

@@ -34,7 +34,9 @@ class Syndicate:
         self.saved = SavedFilters(room.store.saved_feeds)
         self.rows: list[OutboxRow] = []
         self.offloaded: Callable[[], Any] | None = None  # called while a fill is judging
-        self.filler = Filler(self.store.feed_fills, self.store.search, self, self._offload, clock=lambda: self.room.now)
+        self.filler = Filler(
+            self.store.feed_fills, self.store.search, self, self._offload, clock=lambda: self.room.now, join_part=2
+        )
 
     async def publish(self, rows: Any) -> None:
         self.rows.extend(rows)
@@ -218,6 +220,22 @@ async def test_a_filter_that_changes_while_its_feed_is_filled_wins(desk: Syndica
     assert await desk.carried("mine") == ["b"]
 
 
+async def test_a_part_that_was_judged_by_an_older_filter_is_not_applied(desk: Syndicate) -> None:
+    await desk.say(story("a", "Ferry stops"))
+    await desk.define("mine", "ferry")
+    now, until = desk.room.now, desk.room.now + timedelta(seconds=60)
+    fill = await desk.store.feed_fills.claim(now, until)
+    assert fill is not None
+    [row] = await desk.store.search.rows(parse("ferry"))
+    await desk.define("mine", "snow")
+    part = Part(joins=[Judged(row.article_id, row.version)], done=True)
+    assert await desk.store.feed_fills.apply(fill, part, now, until) is None
+    assert await desk.carried("mine") == []
+    head = await desk.store.feeds.head("mine")
+    assert head is not None
+    assert head.filling
+
+
 async def test_an_article_that_changes_while_a_feed_is_filled_is_judged_as_it_is_now(desk: Syndicate) -> None:
     await desk.say(story("a", "Ferry stops"))
     await desk.define("mine", "ferry")
@@ -295,6 +313,8 @@ async def test_rule_50_a_renamed_feed_is_led_to_from_every_address_that_it_had(d
     assert (await feeds.rename("one", "two", desk.room.now)).outcome == "same"
     assert (await feeds.rename("two", "three", desk.room.now)).outcome == "changed"
     assert [await find(name) for name in ("one", "two")] == [Moved("three"), Moved("three")]
+    await desk.define("other", "snow")
+    assert (await feeds.rename("other", "two", desk.room.now)).outcome == "taken"
     row = await find("three")
     assert isinstance(row, FeedRow)
     assert (row.name, row.items) == ("one", 1)
