@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]  # compiled, without stubs
 
-from tests.live import Live, live, raw_get
+from tests.live import Live, live, raw_get, until
 
 HUBS = ["https://hub.example/", "https://hub.example.org/push?x=1&y=2"]
 PUBLIC = "https://feeds.news.example"
@@ -56,6 +56,11 @@ async def test_rule_53_hub_and_self_agree_in_header_body_and_json_behind_a_proxy
     async with live(tmp_path, settings) as service:
         story = {"id": "x", "title": "T", "content_text": "B.", "sections": ["Monde"]}
         assert (await service.call("POST", "/v1/articles", story))[0] == 201
+
+        async def there() -> bool:
+            return (await service.get("/feeds/section/monde.rss"))[0] == 200
+
+        await until(there, "the section's feed")
         for extension in ("rss", "atom", "json"):
             for address in ("all", "section/monde"):
                 path = f"/feeds/{address}.{extension}"
