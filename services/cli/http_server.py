@@ -70,7 +70,13 @@ async def serving(
         http=type(
             "Protocol",
             (FastProtocol,),
-            {"head_s": head_s, "proxies": proxies, "answers": answers if fast else None, "known": {}},
+            {
+                "head_s": head_s,
+                "proxies": proxies,
+                "answers": answers if fast else None,
+                "known": {},
+                "met": set[int](),
+            },
         ),
         ws="none",
         lifespan="on",

@@ -45,6 +45,7 @@ class FastProtocol(PatientProtocol):
     answers: Answers | None = None
     proxies = Proxies()
     known: ClassVar[dict[bytes, Known]] = {}
+    met: ClassVar[set[int]] = set()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -81,11 +82,22 @@ class FastProtocol(PatientProtocol):
                 return
         begun = self._begun
         super().data_received(data)
-        whole = between and self._between and self._begun - begun == 1
-        if whole and self._answered is not None and len(data) <= _LONGEST:
+        if self._answered is not None and between and self._between and self._begun - begun == 1:
+            self._learn(data, self._answered)
+
+    def _learn(self, data: bytes, answered: Known) -> None:
+        """Know the request from its second time on: what comes once costs a number, and no object."""
+        digest = hash(data)
+        if len(data) > _LONGEST:
+            return
+        if digest in self.met:
             if len(self.known) >= _MOST:
                 self.known.clear()
-            self.known[data] = self._answered
+            self.known[data] = answered
+        else:
+            if len(self.met) >= 4 * _MOST:
+                self.met.clear()
+            self.met.add(digest)
 
     def on_message_begin(self) -> None:
         """Begin a request; what only the app needs is made when it is clear that the app gets it."""
@@ -95,17 +107,23 @@ class FastProtocol(PatientProtocol):
         self._answered = None
         self.url = b""
         self.headers = []
-        self.expect_100_continue = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Note a header."""
+        self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Answer, or hand over to the app."""
         if self.url.startswith(PREFIX) and self._answer():
             self._end_head()
             return
-        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        url, headers = self.url, self.headers
         HttpToolsProtocol.on_message_begin(self)
-        self.url, self.expect_100_continue = url, expects
+        self.url = url
         self.headers.extend(headers)  # the list that the scope knows
+        self.expect_100_continue = any(
+            name == b"expect" and value.lower() == b"100-continue" for name, value in headers
+        )
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

@@ -113,8 +113,8 @@ REQUESTS = {
 async def test_all_doors_give_the_same_answer(doors: Doors) -> None:
     for request in REQUESTS.values():
         doors.feeds.api.clock.move(60)  # nobody shall be too fast here
-        twice = await same(doors, request, request, LAST)  # the second time its bytes are known
-        assert twice.count(b"HTTP/1.1 ") >= 2
+        thrice = await same(doors, request, request, request, LAST)  # the third time its bytes are known
+        assert thrice.count(b"HTTP/1.1 ") >= 2
         await same(doors, request.replace(b"Host: x\r\n", b"Host: x\r\nConnection: close\r\n", 1))
 
 
@@ -153,14 +153,14 @@ async def test_a_request_in_pieces_is_one_request(doors: Doors) -> None:
         assert await same(doors, request[:at], request[at:], LAST) == whole
     assert await same(doors, *(bytes([byte]) for byte in request), LAST) == whole
     assert await same(doors, request + LAST[:7], LAST[7:]) == whole
-    double = await same(doors, request + request, request + request, LAST)
-    assert double.count(b"HTTP/1.1 200") == 5
+    double = await same(doors, *[request + request] * 3, LAST)
+    assert double.count(b"HTTP/1.1 200") == 7
 
 
 async def test_known_bytes_in_the_midst_of_another_request_are_no_request(doors: Doors) -> None:
     """The same bytes mean something else as the body of a POST, or behind half a request line."""
     known = get("/feeds/all.rss")
-    await same(doors, known, known, LAST)
+    await same(doors, known, known, known, LAST)
     said = await same(doors, get("/v1/nothing", f"Content-Length: {len(known)}", method="POST"), known, LAST)
     assert said.count(b"HTTP/1.1 ") == 2
     assert b"HTTP/1.1 400" in await same(doors, b"GET /feeds/all.rss HTT", known)
@@ -190,6 +190,8 @@ async def test_after_a_change_no_door_serves_what_was(doors: Doors) -> None:
     """Rule 44, check 9: nor to who repeats a request that is known by its bytes."""
     known = get("/feeds/all.rss", "Connection: close")
     other = get("/feeds/section/actualites.rss", "Connection: close")
+    for _ in range(2):
+        await same(doors, known)
     before, aside = await same(doors, known), await same(doors, other)
     tag = re.search(rb'etag: (".*?")', before)
     assert tag is not None
