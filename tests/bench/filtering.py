@@ -100,7 +100,9 @@ def filtering() -> Iterator[Row]:
 
 
 def _row(lines: list[str], articles: list[Subject]) -> Row:
-    index, mib = _filed(lines)
+    mib = _mib(lines)
+    index = _filed(lines)
+    gc.collect()
     gc.freeze()  # as after a start: the collector need not walk what stays
     took: list[float] = []
     matched = asked = 0
@@ -122,18 +124,22 @@ def _row(lines: list[str], articles: list[Subject]) -> Row:
     )  # fmt: skip
 
 
-def _filed(lines: list[str]) -> tuple[FilterIndex[int], float]:
-    """Make the index; and the MiB that it takes."""
-    parse.cache_clear()
-    gc.collect()
-    tracemalloc.start()
+def _filed(lines: list[str]) -> FilterIndex[int]:
     index = FilterIndex[int]()
     for n, line in enumerate(lines):
         index.put(n, parse.__wrapped__(line))
+    return index
+
+
+def _mib(lines: list[str]) -> float:
+    """Measure an index of its own: the allocator is slow for a while after it was watched."""
     gc.collect()
-    mib = tracemalloc.get_traced_memory()[0] / 2**20
+    tracemalloc.start()
+    index = _filed(lines)
+    gc.collect()
+    used = tracemalloc.get_traced_memory()[0] / 2**20
     tracemalloc.stop()
-    return index, mib
+    return used if len(index) else 0.0
 
 
 def _each(queries: list[Query], index: FilterIndex[int], articles: list[Subject]) -> float:
