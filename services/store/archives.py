@@ -25,7 +25,6 @@ MOST = 5_000
 """Items looked at in one feed. Where there are more (an older store, a feed filled anew), the oldest go at once."""
 
 AT_ONCE = 1_000  # items that one transaction seals of such a feed
-_FEW = 5  # moves after which a feed that is long enough is looked at again
 
 _UNSEALED = (membership.c.left_at.is_(None), membership.c.sealed.is_(None))
 _OF_FEED = membership.c.feed == bindparam("of_feed")
@@ -109,11 +108,9 @@ class Archives:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def slack(self, names: Sequence[str]) -> dict[str, int]:
-        """Estimate how many moves each feed is away from its next page; 0: it may be ripe. Reads only."""
-        return await self._database.read(
-            lambda connection: {name: _slack(connection, name) for name in dict.fromkeys(names)}
-        )
+    async def ripe(self, names: Sequence[str]) -> list[str]:
+        """Find those of the feeds of which something can be sealed, most likely. Reads only."""
+        return await self._database.read(lambda connection: [name for name in names if _is_ripe(connection, name)])
 
     async def long(self) -> list[str]:
         """Name the feeds that hold enough for a page beside what they keep."""
@@ -142,14 +139,14 @@ def seal(connection: Connection, names: Sequence[str], now: datetime) -> Sealed:
     return Sealed(pages, add(connection, messages, now), again)
 
 
-def _slack(connection: Connection, name: str) -> int:
+def _is_ripe(connection: Connection, name: str) -> bool:
     row = _CONTENT.one(connection, of_feed=name, most=MOST)
     if row.items < FLOOR + PAGE:
-        return FLOOR + PAGE - row.items
+        return False
     if row.items >= MOST or row.size > CAP:
-        return 0
+        return True
     first = _FIRST.rows(connection, of_feed=name)
-    return 0 if all(each.moved_at < row.newest - SPAN for each in first) else _FEW
+    return all(each.moved_at < row.newest - SPAN for each in first)
 
 
 def _parts(connection: Connection, name: str) -> tuple[list[list[Unsealed]], bool]:

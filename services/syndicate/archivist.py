@@ -4,7 +4,8 @@ feed.updated rows of a commit ─▶ moved ─▶ near a page? ─▶ seal, one 
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import NoReturn, Protocol
 
@@ -19,7 +20,6 @@ from services.syndicate.ports import Publishes
 _log = structlog.get_logger(__name__)
 
 _AT_ONCE = 20  # feeds in one transaction, for their rows are locked meanwhile
-_MOST_KNOWN = 100_000
 
 
 class Sealed(Protocol):
@@ -44,8 +44,8 @@ class Sealed(Protocol):
 class Seals(Protocol):
     """Sealed pages in the store. May raise `StoreUnavailable`: a later try may help."""
 
-    async def slack(self, names: Sequence[str]) -> Mapping[str, int]:
-        """Estimate how many moves each feed is away from its next page; 0: it may be ripe."""
+    async def ripe(self, names: Sequence[str]) -> Sequence[str]:
+        """Find those of the feeds of which something can be sealed, most likely."""
         ...
 
     async def long(self) -> Sequence[str]:
@@ -58,7 +58,7 @@ class Seals(Protocol):
 
 
 class Archivist:
-    """Looks after feeds that moved, at most every `every_s`, and after all long ones every `sweep_s`.
+    """Looks after a feed that moved at most every `again_s`, and after all long ones every `sweep_s`.
 
     What a crash kept it from is found by the sweep at the next start; until then documents are longer than they
     need be, and nothing is missing. Several processes may each have one: a feed's row is locked while it is sealed.
@@ -71,27 +71,23 @@ class Archivist:
         *,
         clock: Callable[[], datetime],
         every_s: float = 1.0,
+        again_s: float = 5.0,
         sweep_s: float = 600.0,
     ) -> None:
         self._archives = archives
         self._relay = relay
         self._clock = clock
-        self._every_s = every_s
-        self._sweep_s = sweep_s
-        self._slack: dict[str, int] = {}  # moves that a feed is away from being looked at
+        self._every_s, self._again_s, self._sweep_s = every_s, again_s, sweep_s
         self._due: set[str] = set()
+        self._looked: dict[str, float] = {}  # loop time
         self._woken = asyncio.Event()
 
     def moved(self, rows: Sequence[OutboxRow]) -> None:
-        """Count one move for each feed that these rows announce."""
+        """Note the feeds that these rows announce."""
         for row in rows:
             if row.stream == FEED_UPDATED.name:
-                name = FeedUpdated.model_validate_json(row.payload).feed
-                left = self._slack.get(name, 0) - 1
-                self._slack[name] = left
-                if left <= 0:
-                    self._due.add(name)
-                    self._woken.set()
+                self._due.add(FeedUpdated.model_validate_json(row.payload).feed)
+                self._woken.set()
 
     async def run(self) -> NoReturn:
         """Work until cancelled."""
@@ -102,39 +98,36 @@ class Archivist:
                 if loop.time() >= sweep_at:
                     self._due.update(await self._archives.long())
                     sweep_at = loop.time() + self._sweep_s
-                await self.work()
+                await self.work(loop.time())
             except StoreUnavailable as error:
                 _log.warning("archivist.failed", error=str(error))
             await asyncio.sleep(self._every_s)
-            try:
-                await asyncio.wait_for(self._woken.wait(), max(0.0, sweep_at - loop.time()))
-            except TimeoutError:
-                continue
+            if not self._due:
+                self._woken.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), max(0.0, sweep_at - loop.time()))
 
-    async def work(self) -> int:
-        """Seal what is due; returns how many pages were."""
-        self._woken.clear()
-        due, self._due = sorted(self._due), set()
+    async def work(self, now: float) -> int:
+        """Seal what is due at this loop time; returns how many pages were."""
+        early = now - self._again_s
+        self._looked = {name: at for name, at in self._looked.items() if at > early}
+        names = sorted(self._due - self._looked.keys())
         pages = 0
-        while due:
-            names, due = due[:_AT_ONCE], due[_AT_ONCE:]
+        for start in range(0, len(names), _AT_ONCE):
+            part = names[start : start + _AT_ONCE]
+            self._due.difference_update(part)  # what moves from here on is due again
             try:
-                pages += await self._seal(names)
+                pages += await self._seal(part)
             except StoreUnavailable:
-                self._due.update(names, due)
-                self._woken.set()
+                self._due.update(part)
                 raise
+            self._looked.update(dict.fromkeys(part, now))
         return pages
 
     async def _seal(self, names: Sequence[str]) -> int:
-        slack = await self._archives.slack(names)
-        if len(self._slack) > _MOST_KNOWN:
-            self._slack.clear()  # each is looked at when it moves next
-        self._slack.update({name: max(1, moves) for name, moves in slack.items()})
-        pages, ripe = 0, [name for name, moves in slack.items() if moves == 0]
+        pages, ripe = 0, await self._archives.ripe(names)
         while ripe:
             sealed = await self._archives.seal(ripe, self._clock())
             await self._relay.publish(sealed.rows)  # lost in a crash? the sweeper finds the rows
-            pages += sealed.pages
-            ripe = list(sealed.again)
+            pages, ripe = pages + sealed.pages, sealed.again
         return pages

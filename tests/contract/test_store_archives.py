@@ -92,17 +92,17 @@ async def test_sealing_is_announced_as_the_feeds_next_version_and_a_repeat_seals
     assert await head(room) == after
 
 
-async def test_how_far_a_feed_is_from_its_next_page_is_estimated_without_writing(room: Newsroom) -> None:
+async def test_feeds_that_may_be_sealed_are_found_without_writing(room: Newsroom) -> None:
     archives = room.store.archives
     await publish(room, *[f"a{number:03}" for number in range(50)], feeds=(ALL,))
-    assert await archives.slack(["all"]) == {"all": 5}
+    assert await archives.ripe(["all"]) == []
     assert await archives.long() == []
     await publish(room, *[f"b{number:03}" for number in range(20)], feeds=(ALL,))
-    assert await archives.slack(["all"]) == {"all": 5}  # long enough, but all of today
+    assert await archives.ripe(["all"]) == []  # long enough, but all of today
     assert await archives.long() == ["all"]
     room.now += DAYS
     await publish(room, "new", feeds=(ALL,))
-    assert await archives.slack(["all"]) == {"all": 0}
+    assert await archives.ripe(["all", "none"]) == ["all"]
 
 
 async def test_a_sealed_page_goes_on_showing_what_was_sealed_after_a_correction(room: Newsroom) -> None:
