@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
+import brotli
 import feedparser
 import pytest
 
+from tests.buses import eventually
 from tests.feed_desk import BASE
 from tests.serving_feeds import Feeds, feeds_on
 
@@ -41,13 +43,13 @@ async def test_a_feed_is_found_by_its_name(feeds: Feeds, path: str, kind: str) -
 @pytest.mark.parametrize(
     "path", ["/feeds/section/nothing.rss", "/feeds/all.xml", "/feeds/all.RSS", "/feeds/.rss", "/feeds/section/x.y.rss"]
 )
-async def test_an_unknown_feed_is_a_problem_document(feeds: Feeds, path: str) -> None:
+async def test_rule_50_an_unknown_feed_is_a_problem_document(feeds: Feeds, path: str) -> None:
     status, headers, _ = await feeds.ask(path)
     assert (status, headers["Content-Type"]) == (404, "application/problem+json")
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
-async def test_a_feed_can_only_be_read(feeds: Feeds, method: str) -> None:
+async def test_rule_48_a_feed_can_only_be_read(feeds: Feeds, method: str) -> None:
     status, headers, _ = await feeds.ask("/feeds/all.rss", method)
     assert (status, headers["Allow"]) == (405, "GET, HEAD, OPTIONS")
 
@@ -60,7 +62,7 @@ async def test_the_feed_named_in_the_document_is_the_one_asked_for(feeds: Feeds)
 
 
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])
-async def test_a_second_poll_gets_304_with_the_same_headers_and_no_body(feeds: Feeds, encoding: str) -> None:
+async def test_rule_45_a_second_poll_gets_304_with_the_same_headers_and_no_body(feeds: Feeds, encoding: str) -> None:
     _, first, body = await feeds.ask("/feeds/all.rss", Accept_Encoding=encoding)
     assert body
     for asked in ({"If_None_Match": first["ETag"]}, {"If_Modified_Since": first["Last-Modified"]}):
@@ -72,7 +74,7 @@ async def test_a_second_poll_gets_304_with_the_same_headers_and_no_body(feeds: F
         assert "Set-Cookie" not in second
 
 
-async def test_gzip_holds_the_same_document_under_its_own_tag(feeds: Feeds) -> None:
+async def test_rule_42_gzip_holds_the_same_document_under_its_own_tag(feeds: Feeds) -> None:
     _, plain, body = await feeds.ask("/feeds/all.rss")
     _, packed, small = await feeds.ask("/feeds/all.rss", Accept_Encoding="gzip, br")
     assert packed["Content-Encoding"] == "gzip"
@@ -81,7 +83,7 @@ async def test_gzip_holds_the_same_document_under_its_own_tag(feeds: Feeds) -> N
     assert packed["ETag"] != plain["ETag"]
 
 
-async def test_head_says_what_get_would(feeds: Feeds) -> None:
+async def test_rule_48_head_says_what_get_would(feeds: Feeds) -> None:
     for encoding in ("identity", "gzip"):
         _, get, _ = await feeds.ask("/feeds/all.atom", Accept_Encoding=encoding)
         status, head, body = await feeds.ask("/feeds/all.atom", "HEAD", Accept_Encoding=encoding)
@@ -89,13 +91,13 @@ async def test_head_says_what_get_would(feeds: Feeds) -> None:
         assert {**head, "Date": ""} == {**get, "Date": ""}
 
 
-async def test_range_and_unconditional_headers_change_nothing(feeds: Feeds) -> None:
+async def test_rule_48_range_and_unconditional_headers_change_nothing(feeds: Feeds) -> None:
     status, _, body = await feeds.ask("/feeds/all.rss", Range="bytes=0-9", Cookie="a=b", If_Match='"other"')
     assert status == 200
     assert len(body) > 100
 
 
-async def test_a_change_is_a_new_tag_and_only_where_it_belongs(feeds: Feeds) -> None:
+async def test_rule_42_a_change_is_a_new_tag_and_only_where_it_belongs(feeds: Feeds) -> None:
     await feeds.desk.say({"id": "other", "title": "Sport", "sections": ["Sport"]}, after=timedelta(0))
     tags = {
         path: (await feeds.ask(path))[1]["ETag"]
@@ -136,3 +138,41 @@ async def test_every_answered_document_is_counted(feeds: Feeds) -> None:
     _, headers, body = await feeds.ask("/feeds/all.rss")
     await feeds.ask("/feeds/all.rss", If_None_Match=headers["ETag"])
     assert [one[:4] for one in feeds.served] == [("all", "rss", 200, len(body)), ("all", "rss", 304, 0)]
+
+
+@pytest.mark.parametrize("query", ["?utm_source=x", "?null", "?", "?a=1&b=%20", "?sinces=1", "?%ff"])
+async def test_rule_52_unknown_parameters_are_the_same_document_and_no_cookie_is_set(feeds: Feeds, query: str) -> None:
+    _, plain, body = await feeds.ask("/feeds/all.rss")
+    status, headers, same = await feeds.ask("/feeds/all.rss" + query, Cookie="a=b", User_Agent="Other/1")
+    assert (status, same, headers["ETag"], headers["Link"]) == (200, body, plain["ETag"], plain["Link"])
+    assert "Set-Cookie" not in headers
+    assert headers["Vary"] == "Accept-Encoding"
+    assert feeds.documents.joins == 1
+
+
+async def test_options_tell_what_is_possible_and_let_scripts_of_other_sites_read_json(feeds: Feeds) -> None:
+    status, headers, body = await feeds.ask("/feeds/all.rss", "OPTIONS")
+    assert (status, headers["Allow"], body) == (204, "GET, HEAD, OPTIONS", b"")
+    assert "Access-Control-Allow-Origin" not in headers
+    asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "GET"}
+    status, headers, _ = await feeds.ask("/feeds/all.json", "OPTIONS", **asked)
+    assert (status, headers["Access-Control-Allow-Origin"]) == (204, "*")
+    assert "If-None-Match" in headers["Access-Control-Allow-Headers"]
+    for path in ("/feeds/all.json", "/feeds/none.json"):
+        _, headers, _ = await feeds.ask(path, Origin="https://app.example")
+        assert headers["Access-Control-Allow-Origin"] == "*"
+        assert "ETag" in headers["Access-Control-Expose-Headers"]
+
+
+async def test_rule_47_br_comes_on_first_demand_and_its_predecessor_still_gets_304(feeds: Feeds) -> None:
+    story = {"id": "long", "title": "Long", "content_html": "<p>" + "mot encore " * 2_000 + "</p>"}
+    await feeds.desk.say(story, after=timedelta(0))
+    _, first, packed = await feeds.ask("/feeds/all.rss", Accept_Encoding="gzip, br")
+    assert first["Content-Encoding"] == "gzip"
+    await eventually(lambda: feeds.answers.packer.made)
+    _, second, smaller = await feeds.ask("/feeds/all.rss", Accept_Encoding="gzip, br")
+    assert second["Content-Encoding"] == "br"
+    assert brotli.decompress(smaller) == gzip.decompress(packed)
+    for tag in (first["ETag"], second["ETag"]):
+        status, _, _ = await feeds.ask("/feeds/all.rss", Accept_Encoding="gzip, br", If_None_Match=tag)
+        assert status == 304
