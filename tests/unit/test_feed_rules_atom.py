@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from schemas.article import Enclosure
+from schemas.article import Author, Enclosure
 from schemas.feed import FeedLink
 from tests.golden.entries import ARABIC, BASE, CASES, PUBLISHED, STORY, head
 from tests.rendered import ATOM, DC, FH, TOMBSTONE, XML, atom_entry, document, xml
@@ -35,6 +35,26 @@ def test_rule_18_a_feed_has_one_id_title_and_time_and_authors_stand_in_both_plac
     for entry in feed.findall(f"{ATOM}entry"):
         assert entry.findtext(f"{ATOM}author/{ATOM}name")
     assert atom_entry(STORY.model_copy(update={"authors": ()})).findtext(f"{ATOM}author/{ATOM}name") == "Agence"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("zoe@news.example", "zoe@news.example"),
+        ("o'hara+desk@mail.news.example", "o'hara+desk@mail.news.example"),
+        ("not an email", None),
+        ("Zoe <zoe@news.example>", None),
+        ("zoe@newsroom", None),
+        ("zoe@news.example\n", None),
+        ("a..b@news.example", None),
+        ("zoé@news.example", None),
+    ],
+)
+def test_rule_18_an_authors_email_is_an_address_or_left_out(said: str, shown: str | None) -> None:
+    """RFC 4287 §3.2.3: content that is no addr-spec makes a feed invalid."""
+    entry = atom_entry(STORY.model_copy(update={"authors": (Author(name="Zoe", email=said),)}))
+    assert entry.findtext(f"{ATOM}author/{ATOM}name") == "Zoe"
+    assert entry.findtext(f"{ATOM}author/{ATOM}email") == shown
 
 
 def test_rule_19_self_is_the_canonical_url_and_one_alternate_is_html() -> None:
@@ -119,6 +139,15 @@ def test_rule_38_what_is_gone_is_a_tombstone_with_ref_when_and_reason(state: str
         "expired": "This story has expired.",
     }
     assert comment.text == said[state]
+
+
+def test_rule_38_tombstones_stand_before_all_entries() -> None:
+    """RFC 4287, appendix B: what extends a feed comes before its entries, which keep their order."""
+    gone = [STORY.model_copy(update={"id": f"urn:x:{n}", "state": "expired"}) for n in range(2)]
+    feed = xml("atom", STORY, gone[0], ARABIC, gone[1])
+    assert [one.tag for one in feed][-4:] == [TOMBSTONE, TOMBSTONE, f"{ATOM}entry", f"{ATOM}entry"]
+    assert [one.get("ref") for one in feed.findall(TOMBSTONE)] == ["urn:x:0", "urn:x:1"]
+    assert [one.findtext(f"{ATOM}id") for one in feed.findall(f"{ATOM}entry")] == [STORY.id, ARABIC.id]
 
 
 def test_rule_38_feeds_without_tombstones_do_not_name_their_namespace() -> None:

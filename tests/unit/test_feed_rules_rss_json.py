@@ -121,6 +121,14 @@ def test_rule_30_json_feed_1_1() -> None:
         assert set(one) <= known
 
 
+def test_rule_30_durations_are_whole_seconds() -> None:
+    """A number, says JSON Feed; readers that are strict about it want a whole one."""
+    story = STORY.model_copy(
+        update={"enclosures": tuple(Enclosure(url=f"{BASE}/{n}", type="audio/mpeg", duration=n) for n in (61.5, 0.4))}
+    )
+    assert [one.get("duration_in_seconds") for one in json_item(story)["attachments"]] == [61, None]
+
+
 def test_rule_30_next_url_leads_to_older_entries_and_never_in_circles() -> None:
     older = f"{BASE}/feeds/all/archive/1/1-25.json"
     assert json_feed(links=(FeedLink("prev-archive", older), FeedLink("current", f"{BASE}/c")))["next_url"] == older

@@ -38,7 +38,7 @@ def opml(
         f"<dateModified>{rfc822(max(modified, created))}</dateModified>",
         f"<ownerName>{_text(newsroom)}</ownerName>",
         f"<ownerId>{_text(base_url)}/feeds</ownerId>",
-        "<docs>https://opml.org/spec2.opml</docs></head><body>\n",
+        "</head><body>\n",  # validators of OPML do not know its <docs>
         *(_outlines(feeds, base_url, newsroom) if feeds else ['<outline text="No feeds"/>\n']),  # a body is never empty
         "</body></opml>\n",
     ]

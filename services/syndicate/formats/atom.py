@@ -114,7 +114,11 @@ def _summary(entry: Entry) -> bytes | None:
 
 def _document(feed: FeedHead, fragments: Sequence[bytes]) -> bytes:
     # Few programs know RFC 6721's namespace: it is declared where it is used. `<at:…` sorts before `<entry…`.
-    tombstones = _TOMBSTONES if fragments and min(fragments).startswith(_DELETED) else b""
+    tombstones = b""
+    if fragments and min(fragments).startswith(_DELETED):
+        tombstones = _TOMBSTONES
+        # In RFC 4287's grammar (appendix B) entries come last, after all that extends a feed.
+        fragments = sorted(fragments, key=lambda one: not one.startswith(_DELETED))
     above, below = _constant(
         feed.id, feed.title, feed.description, feed.publisher, feed.home_url, feed.self_url, feed.hub_urls,
         feed.links, feed.lang, feed.rights, feed.icon_url,

@@ -22,7 +22,7 @@ from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]  # compile
 from schemas.article import Author, Enclosure
 from schemas.feed import Category
 from services.syndicate.formats.markup import ATOM_NAMESPACES, RSS_NAMESPACES, by_number
-from services.syndicate.formats.text import line, rfc822, xml_text
+from services.syndicate.formats.text import addr_spec, line, rfc822, xml_text
 
 _NAMESPACES = {**RSS_NAMESPACES, **ATOM_NAMESPACES, "xml": "http://www.w3.org/XML/1998/namespace"}
 
@@ -143,7 +143,7 @@ def atom_entry(item: Item) -> Any:
     if item.summary:
         entry.summary(xml_text(item.summary), type="html" if item.html_summary else None)
     for author in item.authors:
-        said = {"name": line(author.name), "uri": author.url, "email": author.email}
+        said = {"name": line(author.name), "uri": author.url, "email": addr_spec(author.email)}
         entry.author({key: xml_text(value) for key, value in said.items() if value})
     if item.rights:
         entry.rights(xml_text(item.rights))

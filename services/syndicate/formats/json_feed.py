@@ -48,7 +48,7 @@ def _story(entry: Entry, *, full: bool) -> dict[str, Any]:
                     "url": one.url,
                     "mime_type": one.type,
                     "size_in_bytes": one.length or None,
-                    "duration_in_seconds": one.duration,
+                    "duration_in_seconds": int(one.duration or 0) or None,  # whole: readers are strict
                 }
             )
             for one in entry.enclosures

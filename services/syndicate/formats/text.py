@@ -18,6 +18,11 @@ _C1 = re.compile("[\x80-\x9f]")
 _BREAKS = re.compile("[ \t\r\n]+")
 _EMBEDDINGS = re.compile("[\u202a-\u202e]")
 _ISOLATES = re.compile("[\u2066-\u2069]")
+# RFC 2822 §3.4.1, without quoted and literal parts, and with a dot: a host name alone leads no reader anywhere.
+_ADDR_SPEC = re.compile(
+    r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*@([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9][a-z0-9-]*",
+    re.ASCII | re.IGNORECASE,
+)
 _MARKUP = re.compile(r"</\w|&#?\w+;")
 # Blocks of right-to-left scripts: a quick look, before each character is asked.
 _LEFTWARDS = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe\U00010800-\U00010fff\U0001e800-\U0001efff]")
@@ -74,6 +79,11 @@ def line(text: str) -> str:
 def as_html(text: str) -> str:
     """Plain text where HTML is expected: escaped once."""
     return escape(text, quote=False)
+
+
+def addr_spec(text: str | None) -> str | None:
+    """Give an e-mail address as feeds may hold it (RFC 4287 §3.2.3); what publishers write instead is none."""
+    return text if text and _ADDR_SPEC.fullmatch(text) else None
 
 
 def looks_like_html(text: str) -> bool:
