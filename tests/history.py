@@ -1,7 +1,7 @@
 """A newsroom with its feeds' history on a real socket, and readers who walk it."""
 
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -14,12 +14,14 @@ import aiohttp
 from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
 from yarl import URL
 
+from schemas.records import FeedRow
 from services.cli.http_server import listen, serving
 from services.http.app import create_app
 from services.http.clients import Proxies
 from services.http.feeds import Answers, History, Limits, Rates, feed_routes
 from services.http.feeds.history import WaitLimits
 from services.store import Store
+from services.syndicate import history
 from services.syndicate.archivist import Archivist
 from services.syndicate.document import Document
 from services.syndicate.documents import Documents
@@ -119,23 +121,22 @@ class Newspaper:
         await self.wait(timedelta(days=2))
         return names
 
-    async def everything(self, *feeds: str) -> dict[str, bytes]:
+    async def everything(self, *feeds: str, formats: Iterable[str] = FORMATS) -> dict[str, bytes]:
         """All bytes that readers can fetch, joined freshly: subscription documents, sealed pages, what moved ever."""
         fresh = Documents(self.desk.store.feeds, self.desk.site, cache_bytes=100_000_000)
         found: dict[str, bytes] = {}
+        ever = self.desk.now - timedelta(days=9_999)
         for feed in feeds:
-            row = await self.desk.store.feeds.head(feed)
-            for name in FORMATS:
-                pages = [""]
-                if row is not None:
-                    pages += [f"archive/{row.generation}/{n * 25 + 1}-{n * 25 + 25}" for n in range(row.sealed // 25)]
+            row = await self.desk.store.feeds.find(feed)
+            pages = [""]
+            if isinstance(row, FeedRow):
+                pages += [history.Sealed(row.generation, number + 1).name for number in range(history.newest(row))]
+            for name in formats:
                 for page in pages:
                     document = await fresh.get(feed, name, page)
                     assert isinstance(document, Document), (feed, name, page, document)
                     found[f"{feed} {name} {page}"] = document.identity.data
-                moved = await fresh.deltas.since(
-                    feed, name, self.desk.now - timedelta(days=9_999), 5_000, lambda cursor: f"?{cursor}"
-                )
+                moved = await fresh.deltas.since(feed, name, ever, 5_000, lambda cursor: f"?{cursor}")
                 if isinstance(moved, Delta):
                     found[f"{feed} {name} since"] = moved.document.identity.data
         await fresh.close()
@@ -169,7 +170,7 @@ class Served:
     paper: Newspaper
     url: str
     session: aiohttp.ClientSession
-    history: History
+    waiting: History
 
     async def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, Any, bytes]:
         """Fetch an absolute address of the site, or a path."""
@@ -198,12 +199,12 @@ async def site_on(directory: Path, *, limits: WaitLimits = WaitLimits(), fast: b
         answers = Answers(
             paper.documents, clock=api.clock, monotonic=api.clock.monotonic, limits=Limits(Rates(enabled=False))
         )
-        history = History(answers, limits)
-        app = create_app(replace(api.deps, feeds=(feed_routes(answers, (history.public,)),)))
+        waiting = History(answers, limits)
+        app = create_app(replace(api.deps, feeds=(feed_routes(answers, (waiting.public,)),)))
         sock = listen("127.0.0.1", 0)
         host, port = sock.getsockname()
         async with serving(app, sock, answers=answers, fast=fast, proxies=Proxies()):
-            yield Served(paper, f"http://{host}:{port}", session, history)
-            history.close()
+            yield Served(paper, f"http://{host}:{port}", session, waiting)
+            waiting.close()
         sock.close()
         await answers.close()

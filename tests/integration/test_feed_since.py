@@ -195,7 +195,7 @@ async def test_only_so_many_may_wait_and_who_hangs_up_frees_a_place(site: Served
     await eventually(lambda: len(waiters) == 2)
     again = asyncio.ensure_future(site.ask(f"{path}&wait=30"))
     await eventually(lambda: len(waiters) == 3)
-    site.history.close()
+    site.waiting.close()
     for status, _, body in await asyncio.gather(*asked[1:], again):
         assert (status, items(body)) == (200, [])
 
