@@ -56,7 +56,10 @@ _OLDEST = Statement(
     .limit(bindparam("most"))
 )
 _some = (
-    select(membership.c.article_id, membership.c.moved_at).where(_OF_FEED, *_UNSEALED).limit(bindparam("most"))
+    select(membership.c.article_id, membership.c.moved_at)
+    .where(_OF_FEED, *_UNSEALED)
+    .order_by(membership.c.version, membership.c.article_id)  # else SQLite reads all that the feed ever held
+    .limit(bindparam("most"))
 ).subquery()
 _CONTENT = Statement(
     select(

@@ -8,6 +8,7 @@ from tests.bench.enriching import enriching
 from tests.bench.feeds_many import many_feeds
 from tests.bench.filtering import filtering
 from tests.bench.flowing import flowing
+from tests.bench.history import long_history
 from tests.bench.measure import Row, machine
 from tests.bench.rendering import rendering
 from tests.bench.serving import serving
@@ -19,6 +20,7 @@ MEASUREMENTS: dict[str, Callable[[], Iterator[Row]]] = {
     "flow": flowing,
     "feeds": serving,
     "saved": many_feeds,
+    "history": long_history,
     "deliver": delivering,
 }
 

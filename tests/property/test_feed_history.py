@@ -84,6 +84,7 @@ class History(RuleBasedStateMachine):
         self.stories = {name: Story() for name in NAMES}
         self.fillers = 0
         self.marks = 0
+        self.renamed = 0
         self.address = "section/world"
         self.ids: dict[str, str] = {}
         self.times: dict[str, tuple[datetime, datetime]] = {}
@@ -175,8 +176,9 @@ class History(RuleBasedStateMachine):
 
     @rule()
     def rename(self) -> None:
-        new = f"desk/{self.marks + self.fillers}-{self.address.count('-')}-{len(self.address)}"
-        old, self.address = self.address, new
+        self.renamed += 1
+        old, new = self.address, f"desk/{self.renamed}"
+        self.address = new
 
         def unit(connection: Any) -> None:
             connection.execute(insert(feed_alias), {"address": old, "feed": "section/world", "since": self.now})
