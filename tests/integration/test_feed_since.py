@@ -257,6 +257,9 @@ async def test_rule_54_whoever_is_not_known_or_does_not_ask_gets_the_whole_docum
         {"A_IM": "feed;q=0", "If_None_Match": first["ETag"]},
         {"A_IM": "vcdiff", "If_None_Match": first["ETag"]},
         {"If_None_Match": first["ETag"]},
+        # They send A-IM with every request, and take a 226 for a failure.
+        {"A_IM": "feed", "If_None_Match": first["ETag"], "User_Agent": "rss2email/3.13.1 (https://rss2email.example)"},
+        {"A_IM": "feed", "If_None_Match": first["ETag"], "User_Agent": "feedparser/6.0.11 +https://feedparser.example"},
     ):
         status, said, body = await site.ask(path, **headers)
         assert (status, body, said["ETag"]) == (200, whole, current["ETag"])

@@ -29,6 +29,7 @@ from services.syndicate.documents import Found
 from services.syndicate.joiner import Delta, ForeignCursorError
 
 _DELTA_MOST = 250  # items; beyond that the whole document is told, and its archives
+_NO_226 = (b"feedparser/", b"rss2email")  # User-Agents: the library under its own name leaves the status to scripts
 _FOREIGN = Problem(
     400,
     "bad_cursor",
@@ -209,12 +210,23 @@ def _sent(scope: Scope, wanted: bytes) -> bytes | None:
 
 
 def _wants_delta(scope: Scope) -> bool:
-    """Whether `feed` is among the instance manipulations that the client takes (RFC 3229 §10.5.3)."""
+    """Whether `feed` is among the instance manipulations that the client takes (RFC 3229 §10.5.3), and it means that."""
+    if _sent_in_vain(scope):
+        return False
     for member in (_sent(scope, b"a-im") or b"").lower().split(b","):
         name, _, weight = member.partition(b";")
         if name.strip() == b"feed":
             return weight.replace(b" ", b"") not in {b"q=0", b"q=0.0", b"q=0.00", b"q=0.000"}
     return False
+
+
+def _sent_in_vain(scope: Scope) -> bool:
+    """Whether `A-IM` comes from a library that sends it for programs that know no 226: they would never see news again.
+
+    A server may always ignore it, so the answer does not vary by User-Agent: it is the one that anybody may get.
+    """
+    agent = (_sent(scope, b"user-agent") or b"").lower()
+    return agent.startswith(_NO_226)
 
 
 def _coding(scope: Scope) -> str:
