@@ -50,6 +50,11 @@ class Change(NamedTuple):
     updated: datetime | None
 
 
+def renew(connection: Connection, feed: str, now: datetime) -> None:
+    """Give all sealed pages of a feed new addresses, since what they say changes. The feed's row is locked."""
+    _RENEW.run(connection, ids=[feed], now=now)
+
+
 def feeds_to_renew(connection: Connection, changes: Sequence[Change]) -> set[str]:
     """Name the feeds whose pages hold what is gone now: their rows must be locked before `keep`."""
     gone = [change.article_id for change in changes if change.gone]

@@ -15,6 +15,7 @@ from schemas.definition import Defined, Definition, Definitions, SavedFilter, is
 from schemas.event import FeedUpdated
 from schemas.jobs import OutboxRow
 from schemas.topics import FEED_UPDATED
+from services.store import past
 from services.store.database import Database
 from services.store.definitions import alone, move
 from services.store.feed_head import head
@@ -94,6 +95,8 @@ def _define(connection: Connection, wanted: Definition, version: int, now: datet
     if row.filter != wanted.filter:
         _refill(connection, of_feed, version)
     rows = _moved(connection, row.feed, now)
+    if any(getattr(row, name) != values[name] for name in ("title", "description", "body", "searches")):
+        past.renew(connection, row.feed, now)  # sealed pages say them too
     return Defined("changed", head(connection, row.feed), rows)
 
 

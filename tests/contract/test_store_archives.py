@@ -6,6 +6,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, func, select
 
 from schemas.article import RetractionKind
+from schemas.definition import Definition
 from schemas.history import PAGE, Moves, Place, SealedPage
 from schemas.jobs import FeedBody, FeedRef
 from schemas.records import FeedRow
@@ -307,3 +308,18 @@ async def test_what_moved_after_an_instant(room: Newsroom) -> None:
     await publish(room, "c")
     assert [item.article_id for item in (await moved(room, nothing.place)).items] == ["c"]
     assert await room.store.feeds.moves("none", then) is None
+
+
+async def test_a_feed_that_is_described_anew_has_its_archive_under_new_addresses(room: Newsroom) -> None:
+    ref = FeedRef("harbour", "Harbour", "saved")
+    wanted = Definition(address="harbour", title="Harbour", filter="harbour", searches=True)
+    await room.store.saved_feeds.define(wanted, room.now)
+    await publish(room, *(f"a{number:03}" for number in range(60)), feeds=(ref,))
+    room.now += DAYS
+    await publish(room, "new", feeds=(ref,))
+    await room.store.archives.seal(["harbour"], room.now)
+    assert (await head(room, "harbour")).generation == 1
+    await room.store.saved_feeds.define(wanted._replace(max_age_s=600), room.now)
+    assert (await head(room, "harbour")).generation == 1  # sealed pages do not say it
+    await room.store.saved_feeds.define(wanted._replace(max_age_s=600, title="The harbour"), room.now)
+    assert (await head(room, "harbour")).generation == 2
