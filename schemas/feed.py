@@ -117,15 +117,18 @@ class FeedLink(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """The feed is read under another address now, for good."""
+    """The feed is read under another address now, for good. `private`: only to be told to who may read it."""
 
     to: str
+    private: bool = False
 
 
 class Ended(NamedTuple):
-    """The feed is over, and nothing will come under its address again."""
+    """The feed (its key) is over, and nothing will come under its address again. `private`: it was not for all."""
 
     at: datetime
+    feed: str = ""
+    private: bool = False
 
 
 class Replaced(NamedTuple):

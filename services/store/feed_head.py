@@ -63,4 +63,4 @@ def find(connection: Connection, address: str) -> FeedRow | Moved | None:
     if alias is None:
         return None
     row = row if row is not None else _HEAD.one(connection, of_feed=alias.feed)
-    return None if row is None else Moved(row.address)
+    return None if row is None else Moved(row.address, private=row.owner is not None)

@@ -70,7 +70,7 @@ class Joiner:
         if not isinstance(window, Window):
             return window
         if window.feed.ended_at is not None:
-            return Ended(window.feed.ended_at)
+            return self._ended(window.feed, window.feed.ended_at)
         made: dict[str, Document] = {}
         for each in formats:
             items = shown(window, tombstones=FORMATS[each].tombstones)
@@ -94,7 +94,7 @@ class Joiner:
         if not isinstance(row, FeedRow):
             return row
         if row.ended_at is not None:
-            return Ended(row.ended_at)
+            return self._ended(row, row.ended_at)
         if named.generation != row.generation or not isinstance(found, SealedPage):
             return _instead(row, named, private=self._site.is_private(row))
         items = ordered([item for item in found.items if item.data])
@@ -139,7 +139,7 @@ class Joiner:
     async def _moves(self, address: str, behind: Place | datetime | None, limit: int) -> Moves | Moved | Ended | None:
         moves = await self._feeds.moves(address, behind, limit)
         if isinstance(moves, Moves) and moves.feed.ended_at is not None:
-            return Ended(moves.feed.ended_at)
+            return self._ended(moves.feed, moves.feed.ended_at)
         return moves
 
     async def _told(
@@ -149,6 +149,9 @@ class Joiner:
         document = await self._made(moves.feed, format_name, head, fragments)
         cursor = history.cursor_of(moves.feed, moves.place)
         return Delta(document, len(items), moves.place, cursor, onward, moves.feed.version, more=moves.more)
+
+    def _ended(self, row: FeedRow, at: datetime) -> Ended:
+        return Ended(at, row.name, private=self._site.is_private(row))
 
     async def generation(self, address: str) -> int | None:
         """Read the generation of a feed's archive: pages of another are no more. None: no feed stands there (now)."""

@@ -202,3 +202,78 @@ async def test_an_installation_without_public_readers_shows_nothing_without_a_to
         assert (await get(service, f"/private/{tokens['nord']}/all.rss"))[0] == 404
         assert (await get(service, "/feeds/all.rss", Authorization=basic("x", tokens["nord"])))[0] == 401
         assert (await get(service, "/healthz"))[0] == 200
+
+
+async def test_what_became_of_a_private_feed_is_told_to_its_readers_alone(tmp_path: Path) -> None:
+    async with live(tmp_path / "data") as service:
+        tokens = await club(service)
+        await made(service, "POST", "/v1/feeds/nord/news/rename", {"to": "nord/wire"}, status=200)
+        await made(service, "DELETE", "/v1/feeds/sued/news", status=200)
+        own, other = basic("x", tokens["nord"]), basic("x", tokens["west"])
+
+        async def known() -> bool:
+            moved = await get(service, "/feeds/nord/news.rss?since=0", Authorization=own)
+            over = await get(service, f"/private/{tokens['sued']}/sued/news.rss")
+            return (moved[0], moved[1].get("Location"), over[0]) == (308, "/feeds/nord/wire.rss?since=0", 410)
+
+        await until(known, "their readers hear of it")
+        assert (await get(service, "/feeds/sued/news.rss", Authorization=basic("x", tokens["sued"])))[0] == 410
+        for name, status in (("nord/news", 401), ("sued/news", 401)):
+            for sent in ({}, {"Authorization": other}):
+                for kind in ("rss", "json"):
+                    found, headers, text = await get(service, f"/feeds/{name}.{kind}", **sent)
+                    assert (found, headers["Cache-Control"]) == (status, "no-store")
+                    assert "wire" not in f"{headers}{text}"
+            assert (await get(service, f"/private/{tokens['west']}/{name}.rss"))[0] == 404
+            assert (await get(service, f"/feeds/{name}"))[0] == 404
+            assert (await get(service, f"/stream?feed={name}"))[0] == 404
+
+
+async def test_rule_47_who_waits_for_news_with_a_token_that_is_revoked_gets_none(tmp_path: Path) -> None:
+    async with live(tmp_path / "data") as service:
+        tokens = await club(service)
+        [token] = (await made(service, "GET", "/v1/subscribers/nord/feed-tokens", status=200))["items"]
+        path = f"/private/{tokens['nord']}/nord/news.ndjson?wait=20"
+        by_name = get(service, "/feeds/nord/news.ndjson?wait=20", Authorization=f"Bearer {tokens['nord']}")
+        waiting = [asyncio.create_task(get(service, path)), asyncio.create_task(by_name)]
+        [refused, *_] = await asyncio.gather(get(service, "/feeds/nord/news.ndjson?wait=1"))  # by now they wait
+        assert refused[0] == 401
+        status, _ = await service.call("DELETE", f"/v1/subscribers/nord/feed-tokens/{token['id']}")
+        assert status == 204
+        story = {"id": "late", "title": "Only nord late", "content_text": "x", "sections": ["nord"]}
+        await made(service, "POST", "/v1/articles", story)
+        answers = await asyncio.gather(*waiting)
+        assert [status for status, _, _ in answers] == [410, 401]
+        assert not any("Only" in text for _, _, text in answers)
+
+
+async def test_without_public_readers_nobody_learns_which_feeds_there_are(tmp_path: Path) -> None:
+    async with live(tmp_path / "data", {"WIREROOM_PUBLIC_FEEDS": "false"}) as service:
+        await club(service)
+        await made(service, "PUT", "/v1/feeds/plan", {"filter": "section:nord"})
+        await made(service, "PUT", "/v1/feeds/past", {"filter": "section:nord"})
+        await made(service, "POST", "/v1/feeds/plan/rename", {"to": "hush"}, status=200)
+        await made(service, "DELETE", "/v1/feeds/past", status=200)
+        answers: set[tuple[object, ...]] = set()
+        for name in ("section/nord", "section/none", "plan", "past", "hush", "nord/news", "all/archive/1/1-25"):
+            for kind in ("rss", "json"):
+                status, headers, text = await get(service, f"/feeds/{name}.{kind}", If_None_Match="*")
+                answers.add((status, headers["Cache-Control"], headers.get("Location"), text))
+        assert [answer[0] for answer in answers] == [401]
+        key = f"Bearer {service.key}"
+        for name, wanted in (("plan", 308), ("past", 410), ("section/none", 404), ("section/nord", 200)):
+            status, headers, _ = await get(service, f"/feeds/{name}.rss", Authorization=key)
+            assert status == wanted
+            assert "public" not in headers["Cache-Control"]
+
+
+async def test_rule_16_an_open_stream_ends_with_its_key(tmp_path: Path) -> None:
+    async with live(tmp_path / "data", {"WIREROOM_PUBLIC_FEEDS": "false"}) as service:
+        key = await made(service, "POST", "/v1/keys", {"name": "desk", "scopes": ["ops:read"]})
+        sent = {"Authorization": f"Bearer {key['key']}"}
+        async with service.session.get(service.base + "/stream", headers=sent) as stream:
+            assert await stream.content.readline() == b"retry: 2000\n"
+            await service.call("DELETE", f"/v1/keys/{key['id']}")
+            async with asyncio.timeout(5):
+                assert (await stream.content.read()).strip() == b""
+    assert "without completing" not in service.log.read_text()

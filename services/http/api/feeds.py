@@ -78,9 +78,9 @@ async def rename(request: Request, name: str, body: NewAddress) -> Response:
 async def read(request: Request, name: str) -> Response:
     """Read one feed: its version, when it changed, how many articles it carries, and whether it is being filled."""
     found = await deps_of(request).store.feeds.find(name)
-    if isinstance(found, Moved):
-        raise _moved(found)
     own = principal_of(request).subscriber_id
+    if isinstance(found, Moved):
+        raise not_found("feed") if found.private and own is not None else _moved(found)
     if found is None or (own is not None and found.owner not in (None, own)):
         raise not_found("feed")
     more = {"evaluated": await deps_of(request).store.feed_fills.evaluated(found.name)} if found.filling else {}
@@ -177,7 +177,9 @@ def _answer(request: Request, made: Defined) -> Response:
     if made.outcome == "ended":
         raise Problem(409, "ended", _ENDED)
     if made.outcome == "moved":
-        where = f" It is read at {row.address} now." if row is not None else ""
+        own = principal_of(request).subscriber_id
+        told = row is not None and (own is None or row.owner in (None, own))
+        where = f" It is read at {row.address} now." if row is not None and told else ""
         raise Problem(409, "moved", f"This address was a feed's; it leads there for good.{where}")
     if made.outcome == "taken":
         raise Problem(409, "taken", "This address is another feed's, or was; or the feed is another subscriber's.")

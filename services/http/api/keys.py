@@ -16,12 +16,22 @@ from services.http.keys import SCOPES, mint
 from services.http.problems import not_found, refused
 from services.http.route import closed_router, needs
 
-Scope = Literal["articles:write", "articles:read", "webhooks:write", "webhooks:read", "ops:read", "ops:write", "admin"]
+Scope = Literal[
+    "articles:write",
+    "articles:read",
+    "feeds:write",
+    "webhooks:write",
+    "webhooks:read",
+    "ops:read",
+    "ops:write",
+    "admin",
+]
+_OF_PARTNERS = ("webhooks:", "feeds:")
 router = closed_router("/v1/keys", "keys")
 
 
 class NewKey(Part):
-    """A key to be minted. With a subscriber it opens that partner's webhooks and deliveries only."""
+    """A key to be minted. With a subscriber it opens that partner's webhooks, deliveries and private feeds only."""
 
     name: Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
     scopes: Annotated[tuple[Scope, ...], Field(min_length=1, max_length=len(SCOPES))]
@@ -40,8 +50,13 @@ async def create(request: Request, body: NewKey) -> Response:
     if body.subscriber is not None:
         if await deps.store.subscribers.get(body.subscriber) is None:
             faults.append(Fault(where="/subscriber", what="is unknown"))
-        if wide := [scope for scope in body.scopes if not scope.startswith("webhooks:")]:
-            faults.append(Fault(where="/scopes", what=f"{', '.join(wide)}: a partner's key opens webhooks only"))
+        if wide := [scope for scope in body.scopes if not scope.startswith(_OF_PARTNERS)]:
+            faults.append(
+                Fault(
+                    where="/scopes",
+                    what=f"{', '.join(wide)}: a partner's key opens their webhooks and private feeds only",
+                )
+            )
     if faults:
         raise refused(Refusal(errors=tuple(faults)))
     minted = mint(deps.random)

@@ -25,6 +25,7 @@ from services.store.errors import StoreUnavailable
 from services.syndicate.document import Document
 from services.syndicate.documents import Found
 from services.syndicate.formats import FORMATS
+from services.syndicate.joiner import Site
 
 PATH = "/feeds/{name:path}.{extension}"
 ALLOWED = "GET, HEAD, OPTIONS"
@@ -41,7 +42,7 @@ _PREFLIGHT = {
 Special = Callable[[Target, Found, Scope, Receive, Send], Awaitable[bool]]
 """Answers what asks for more than a public document as it stands: deltas, history, private feeds.
 
-Called with what was found where `asks_more` says so, and for every private document. False: not its concern.
+Called with what was found where `asks_more` says so, and for all that only some may read. False: not its concern.
 """
 
 
@@ -68,6 +69,18 @@ def asks_more(scope: Scope) -> bool:
     return asks_history(scope.get("query_string", b"")) or any(
         name in {b"a-im", b"authorization"} for name, _ in scope["headers"]
     )
+
+
+def requoted(query: bytes) -> str:
+    """Write a query as it stands, for a Location: whatever may not stand there is percent-encoded."""
+    return quote(query, safe="%&=+;,/:@!$'()*~-._?")
+
+
+def is_private(found: Found, site: Site) -> bool:
+    """Whether only some may learn of it; without public readers that there is nothing, too."""
+    if isinstance(found, Document):
+        return found.policy.kind == "private"
+    return not site.is_public or (found is not None and found.private)
 
 
 class FeedApp:
@@ -98,12 +111,12 @@ class FeedApp:
             found = None if target is None else await self._answers.documents.get(*target)
         except StoreUnavailable as error:
             return _unavailable(error)
-        private = isinstance(found, Document) and found.policy.kind == "private"
+        private = is_private(found, self._answers.documents.site)
         if target is not None and (private or asks_more(scope)):
             for answers in self._special:
                 if await answers(target, found, scope, receive, send):
                     return None
-        if private or not isinstance(found, Document):
+        if not isinstance(found, Document) or found.policy.kind == "private":
             return self._absent(None if private else found, target, scope)
         reply = self._answers.answer(found, asked_of(method, scope["headers"]), visitor_of(scope))
         await send_reply(reply, send)
@@ -115,9 +128,9 @@ class FeedApp:
             page = f"/{target.page}" if target.page else ""
             to = f"{self._answers.documents.site.base_url}/feeds/{quote(found.to + page)}.{target.format}"
             if query := scope.get("query_string", b""):
-                to += "?" + quote(query, safe="%&=+;,/:@!$'()*~-._?")
+                to += "?" + requoted(query)
             problem = Problem(308, "moved", f"This feed is read at {to} now.", headers=_cached(_MOVED_S, Location=to))
-        elif isinstance(found, Replaced) and not found.private:
+        elif isinstance(found, Replaced):
             to = f"{self._answers.documents.site.base_url}/feeds/{quote(found.address)}"
             detail = f"Something in this feed was taken back; its archive begins anew from {to}."
             problem = Problem(410, "replaced", detail, headers=_cached(_ENDED_S))

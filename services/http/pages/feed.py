@@ -69,9 +69,9 @@ class FeedPages:
         found = await self._feeds.find(address)
         if found is None and address == ALL.name:
             found = self._none
-        if isinstance(found, Moved):
+        if isinstance(found, Moved) and not found.private:
             return self._lead_to(found.to)
-        if found is None or found.owner is not None:
+        if found is None or isinstance(found, Moved) or found.owner is not None:
             return self._pages.notice(
                 request,
                 404,

@@ -88,10 +88,6 @@ class Gate:
             return None
         return _LOGIN
 
-    async def ended(self, token: str) -> Problem:
-        """Answer for a feed that is over: whoever had any token of ours is told so."""
-        return UNKNOWN if await self._look_up(token) is None else _OVER
-
     def forget(self) -> None:
         """Ask the store again for every token: one was revoked here."""
         self._known.clear()

@@ -9,11 +9,11 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from fastapi import APIRouter
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from schemas.feed import Ended, Moved, Replaced
 from services.http.feeds.answers import Answers
-from services.http.feeds.route import Special, asked_of, asks_more, send_reply, visitor_of
+from services.http.feeds.route import Special, asked_of, asks_more, is_private, requoted, send_reply, visitor_of
 from services.http.feeds.target import Target, parse
 from services.http.private.gate import UNKNOWN, Gate
 from services.http.problems import Problem
@@ -23,13 +23,12 @@ from services.syndicate.documents import Found
 
 PREFIX = "/private/"
 _NOT_ALLOWED = Problem(405, "method_not_allowed", "A feed can only be read.", headers={"Allow": "GET, HEAD"})
-
-_REPLACED = Problem(
-    410,
-    "replaced",
-    "Something in this feed was taken back; its archive begins anew from the feed.",
-    headers={"Cache-Control": "private, no-store"},
-)
+_PRIVATE = {"Cache-Control": "private, no-store"}
+_ANEW = "Something in this feed was taken back; its archive begins anew from the feed."
+_INSTEAD: dict[type[object], Problem] = {
+    Replaced: Problem(410, "replaced", _ANEW, headers=_PRIVATE),
+    Ended: Problem(410, "gone", "This feed ended.", headers=_PRIVATE),
+}
 
 
 class _Asked(NamedTuple):
@@ -43,7 +42,7 @@ class _Asked(NamedTuple):
 
 
 class PrivateFeeds:
-    """Answers for private documents. `history` answers what asks for more than a document as it stands."""
+    """Answers for what only some may read. `history` answers what asks for more than a document as it stands."""
 
     def __init__(self, answers: Answers, gate: Gate, history: Sequence[Special] = ()) -> None:
         self._answers = answers
@@ -51,14 +50,10 @@ class PrivateFeeds:
         self._history = history
 
     async def under_feeds(self, target: Target, found: Found, scope: Scope, receive: Receive, send: Send) -> bool:
-        """Answer for a private document under its public address (a `Special` of the feeds' app)."""
-        asked = _Asked(target, None, scope, receive, send)
-        if isinstance(found, Replaced) and found.private:
-            await self._replaced(asked, found)
-        elif isinstance(found, Document) and found.policy.kind == "private":
-            await self._answer(asked, found)
-        else:
+        """Answer for what only some may learn of, under its public address (a `Special` of the feeds' app)."""
+        if not is_private(found, self._answers.documents.site):
             return False
+        await self._respond(_Asked(target, None, scope, receive, send), found)
         return True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,58 +63,68 @@ class PrivateFeeds:
             return
         token, _, rest = scope["path"].removeprefix(PREFIX).partition("/")
         target = parse(f"/feeds/{rest}")
+        if target is None:
+            await UNKNOWN.response()(scope, receive, send)
+            return
         try:
-            found = None if target is None else await self._answers.documents.get(*target)
-            if target is not None and isinstance(found, Moved):
-                await self._moved(_Asked(target, token, scope, receive, send), found, token)
-            elif target is not None and isinstance(found, Replaced) and found.private:
-                await self._replaced(_Asked(target, token, scope, receive, send), found)
-            elif target is None or not isinstance(found, Document) or found.policy.kind != "private":
-                problem = await self._gate.ended(token) if isinstance(found, Ended) else UNKNOWN
-                await problem.response()(scope, receive, send)
-            else:
-                await self._answer(_Asked(target, token, scope, receive, send), found)
+            found = await self._answers.documents.get(*target)
+            await self._respond(_Asked(target, token, scope, receive, send), found)
         except StoreUnavailable as error:
             wait = {"Retry-After": str(max(1, round(error.retry_after_s))), "Cache-Control": "no-store"}
             problem = Problem(503, "unavailable", "The feed cannot be read now; try again.", headers=wait)
             await problem.response()(scope, receive, send)
 
-    async def _moved(self, asked: _Asked, to: Moved, token: str) -> None:
-        """Lead on a reader whose token still opens the feed, and nobody else (RFC 9110 §15.4.9)."""
-        target = asked.target
-        now_at = await self._answers.documents.get(to.to, target.format, target.page)
-        problem = UNKNOWN
-        if isinstance(now_at, Document) and now_at.policy.kind == "private":
-            page = f"/{target.page}" if target.page else ""
-            headers = {
-                "Location": f"{PREFIX}{token}/{quote(to.to)}{page}.{target.format}",
-                "Cache-Control": "private, no-store",
-            }
-            moved = Problem(308, "moved", "This feed has another address now.", headers=headers)
-            problem = await self._gate.refusal(now_at.feed, token, ()) or moved
+    async def _respond(self, asked: _Asked, found: Found) -> None:
+        """Judge first: what is to be told of a feed that moved or is over is told to who may read it."""
+        feed = await self._key(found, asked.target.format)
+        problem = await self._refusal(asked, feed)
+        if problem is None and isinstance(found, Document):
+            await self._answer(asked, found)
+            return
+        if problem is None:
+            problem = _moved(asked, found) if isinstance(found, Moved) else _INSTEAD.get(type(found), UNKNOWN)
         await problem.response()(asked.scope, asked.receive, asked.send)
 
-    async def _replaced(self, asked: _Asked, found: Replaced) -> None:
-        """Tell whoever may read the feed that a page of its archive is no more; to others it never was."""
-        current = await self._answers.documents.get(found.address, asked.target.format)
-        problem = UNKNOWN
-        if isinstance(current, Document):
-            refusal = await self._gate.refusal(current.feed, asked.token, asked.scope["headers"])
-            problem = _REPLACED if refusal is None else UNKNOWN
-        await problem.response()(asked.scope, asked.receive, asked.send)
+    async def _key(self, found: Found, format_name: str) -> str:
+        """Find the key of the feed whose tokens count; "": there is none."""
+        if isinstance(found, Moved | Replaced):
+            address = found.to if isinstance(found, Moved) else found.address
+            found = await self._answers.documents.get(address, format_name)
+        return found.feed if isinstance(found, Document | Ended) else ""
+
+    async def _refusal(self, asked: _Asked, feed: str) -> Problem | None:
+        return await self._gate.refusal(feed, asked.token, asked.scope["headers"])
 
     async def _answer(self, asked: _Asked, document: Document) -> None:
-        target, token, scope, receive, send = asked
-        problem = await self._gate.refusal(document.feed, token, scope["headers"])
-        if problem is not None:
-            await problem.response()(scope, receive, send)
-            return
+        target, _, scope, receive, send = asked
         if asks_more(scope):
+
+            async def judged(message: Message) -> None:
+                """Judge again: who waited for news may have lost the right to them meanwhile."""
+                nonlocal refused
+                if message["type"] == "http.response.start":
+                    problem = await self._refusal(asked, document.feed)
+                    if problem is not None:
+                        refused = True
+                        await problem.response()(scope, receive, send)
+                if not refused:
+                    await send(message)
+
+            refused = False
             for answers in self._history:
-                if await answers(target, document, scope, receive, send):
+                if await answers(target, document, scope, receive, judged):
                     return
         wanted = asked_of(scope["method"], scope["headers"])
         await send_reply(self._answers.answer(document, wanted, visitor_of(scope)), send)
+
+
+def _moved(asked: _Asked, to: Moved) -> Problem:
+    """Lead a reader on, by name or with the token again (RFC 9110 §15.4.9)."""
+    target, query = asked.target, asked.scope.get("query_string", b"")
+    page = f"/{target.page}" if target.page else ""
+    place = "/feeds/" if asked.token is None else f"{PREFIX}{asked.token}/"
+    where = f"{place}{quote(to.to)}{page}.{target.format}" + (f"?{requoted(query)}" if query else "")
+    return Problem(308, "moved", "This feed has another address now.", headers={**_PRIVATE, "Location": where})
 
 
 def private_routes(feeds: PrivateFeeds) -> APIRouter:

@@ -134,13 +134,13 @@ class StreamApp:
     async def _feed(self, query: QueryParams) -> str:
         address = query.get("feed", LOG)
         found = await self._feeds.find(address)
-        if isinstance(found, Moved):
+        if isinstance(found, Moved) and not found.private:
             rest = [(name, value) for name, value in query.multi_items() if name != "feed"]
             to = f"/stream?{urlencode([('feed', found.to), *rest], quote_via=quote)}"
             raise Problem(308, "moved", f"This feed is called {found.to} now.", headers={"Location": to})
         if found is None and address == LOG:
             return LOG  # nothing was published yet
-        if found is None or found.owner is not None:
+        if found is None or isinstance(found, Moved) or found.owner is not None:
             raise Problem(404, "not_found", "There is no such feed.")
         if found.ended_at is not None:
             raise Problem(410, "gone", f"This feed ended on {found.ended_at:%Y-%m-%d}.")
