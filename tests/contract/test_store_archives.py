@@ -1,9 +1,10 @@
 """Sealed pages in SQL: what is sealed, what they show of articles that change, what is left of those taken back."""
 
 import asyncio
+import threading
 from datetime import timedelta
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, text, update
 
 from schemas.article import RetractionKind
 from schemas.definition import Definition
@@ -11,7 +12,7 @@ from schemas.history import PAGE, Moves, Place, SealedPage
 from schemas.jobs import FeedBody, FeedRef
 from schemas.records import FeedRow
 from services.store import Store
-from services.store.tables import entry, past_fragment
+from services.store.tables import entry, feed, membership, past_fragment
 from tests.stores import ALL, SECTION, Newsroom, article, published, retracted
 
 RSS: dict[FeedBody, str] = {"full": "rss", "summary": "rss"}
@@ -259,6 +260,40 @@ async def test_sealing_and_recording_side_by_side_lose_and_repeat_nothing(postgr
         window = await shown(room)
         for name in (*names[7:], *(f"b{number:03}" for number in range(40))):
             assert (f"<rss>Title of {name}published" in told) != (name in window), name
+
+
+async def test_what_moves_while_a_page_is_sealed_is_not_in_it(postgres_url: str) -> None:
+    """A commit that has the feed's row is over before anything is read for the page."""
+    async with Store.open(postgres_url) as store, Store.open(postgres_url) as other:
+        await store.migrate()
+        room = Newsroom(store)
+        await publish(room, *(f"a{number:03}" for number in range(60)), feeds=(ALL,))
+        room.now += DAYS
+        await publish(room, "new", feeds=(ALL,))
+        locked, waited = threading.Event(), threading.Event()
+        of_oldest = (membership.c.feed == "all", membership.c.article_id == "a000")
+
+        def moving(connection: Connection) -> None:
+            row = connection.execute(select(feed).where(feed.c.name == "all").with_for_update()).one()
+            locked.set()
+            assert waited.wait(10)
+            later = {"version": row.version + 1, "moved_at": room.now}
+            connection.execute(update(membership).where(*of_oldest).values(**later))
+            connection.execute(update(feed).where(feed.c.name == "all").values(version=row.version + 1))
+
+        def waits(connection: Connection) -> bool:
+            return connection.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one() > 0
+
+        writing = asyncio.create_task(store.database.write(moving))
+        await asyncio.to_thread(locked.wait, 10)
+        sealing = asyncio.create_task(other.archives.seal(["all"], room.now))
+        while not await store.database.read(waits):
+            assert not sealing.done()
+        waited.set()
+        await writing
+        assert (await sealing).pages == 1
+        assert "a000" in await shown(room)
+        assert "<rss>Title of a000published" not in await texts(room, 1)
 
 
 async def moved(room: Newsroom, place: Place, limit: int = 100, most_bytes: int = 1_000_000) -> Moves:

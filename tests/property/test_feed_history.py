@@ -76,6 +76,8 @@ class Story:
 class History(RuleBasedStateMachine):
     """One newsroom and a model."""
 
+    steps = 0  # of all runs
+
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
@@ -207,6 +209,7 @@ class History(RuleBasedStateMachine):
 
     @invariant()
     def everything_is_as_it_must_be(self) -> None:
+        History.steps += 1
         self.nothing_shows_that_must_not()
         self.what_was_taken_back_is_kept_for_no_page()
         self.ids_and_first_dates_are_for_good_and_updates_never_go_back()
@@ -300,4 +303,6 @@ TestHistory.settings = settings(max_examples=3, stateful_step_count=18, deadline
 def test_rules_11_to_40_hold_over_two_thousand_steps() -> None:
     """Embargo, retraction and permanence of ids, over at least 2,000 steps."""
     long = settings(max_examples=50, stateful_step_count=60, deadline=None, suppress_health_check=_QUIET)
+    before = History.steps
     run_state_machine_as_test(History, settings=long)
+    assert History.steps - before >= 2_000

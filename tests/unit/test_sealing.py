@@ -34,6 +34,11 @@ def left(items: Sequence[Unsealed]) -> list[Unsealed]:
     return [one for one in items if one.article_id not in away]
 
 
+def test_rule_34_the_numbers_are_those_of_the_rule() -> None:
+    numbers = (FLOOR, SPAN, CAP, PAGE)
+    assert numbers == (30, timedelta(hours=24), 512 * 1024, 25)
+
+
 def test_rule_34_a_quiet_feed_keeps_thirty_items_however_old() -> None:
     quiet = [item(number, T0 + timedelta(days=number)) for number in range(FLOOR + PAGE - 1)]
     assert sealed(quiet) == []
