@@ -104,13 +104,31 @@ _EMPTIED = {
     "select",
     "button",
 }
+_ADDRESSES = {"srcset": srcset, "poster": absolute, "cite": absolute}
 _FRAMES = re.compile(
     r"https://(?:www\.youtube(?:-nocookie)?\.com/embed/|player\.vimeo\.com/video/|www\.dailymotion\.com/embed/|"
     r"geo\.dailymotion\.com/|player\.twitch\.tv/|open\.spotify\.com/embed|w\.soundcloud\.com/player/|"
     r"bandcamp\.com/EmbeddedPlayer/|www\.openstreetmap\.org/export/embed|embed\.podcasts\.apple\.com/|"
     r"archive\.org/embed/|rutube\.ru/play/embed/|player\.bilibili\.com/player)"
 )
+# Values that HTML allows: `600px` means a whole number too, `100%` none.
+_SIZE = re.compile(r"\s*([0-9]{1,9})(?:px)?\s*", re.ASCII)
+_SPAN = re.compile(r"\s*([1-9][0-9]{0,2})\s*", re.ASCII)
+_ORDINAL = re.compile(r"\s*(-?[0-9]{1,9})\s*", re.ASCII)
+_FITTING = {
+    "width": _SIZE,
+    "height": _SIZE,
+    "colspan": _SPAN,
+    "rowspan": _SPAN,
+    "span": _SPAN,
+    "start": _ORDINAL,
+    "value": _ORDINAL,
+    "dir": re.compile("(ltr|rtl|auto)", re.IGNORECASE),
+}
 _URL = re.compile(r"(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=|-]|%[0-9A-Fa-f]{2})*")
+# What the cleaner writes: values in double quotes, never a bare one in text.
+_EMPTY = re.compile(r'<(img|source|track)((?> [a-z-]+="[^"]*+")*+)>')
+_ANCHOR = re.compile(r'<a((?> (?!rel=)[a-z-]+="[^"]*+")*+) rel="noopener noreferrer">')
 _FRAME = re.compile(r'(<iframe(?>[^>"]|"[^"]*+")*+>).*?</iframe>', re.DOTALL)
 
 
@@ -150,7 +168,9 @@ def sanitized(html: str) -> str:
 
 
 def _framed(html: str) -> str:
-    """Drop frames that lost their address to the allow-list, and what stood inside the others."""
+    """Drop what lost its address: frames (and what stood inside the others), pictures, sources; links keep no `rel`."""
+    html = _EMPTY.sub(lambda tag: tag[0] if ' src="' in tag[2] or ' srcset="' in tag[2] else "", html)
+    html = _ANCHOR.sub(lambda tag: tag[0] if ' href="' in tag[1] else f"<a{tag[1]}>", html)
     if "<iframe" in html:
         html = _FRAME.sub(lambda frame: f"{frame[1]}</iframe>" if ' src="' in frame[1] else "", html)
     return html.strip()
@@ -171,10 +191,10 @@ def _cleaner() -> nh3.Cleaner:
 
 
 def _judged(tag: str, name: str, value: str) -> str | None:
-    if name == "srcset":
-        return srcset(value)
-    if name in {"poster", "cite"}:
-        return absolute(value)
+    if name in _FITTING:
+        return _fitting(name, value)
+    if name in _ADDRESSES:
+        return _ADDRESSES[name](value)
     if name == "src":
         if tag == "iframe" and _FRAMES.match(value) is None:
             return None
@@ -182,6 +202,11 @@ def _judged(tag: str, name: str, value: str) -> str | None:
     if name == "href" and value[:4].lower() == "http":
         return _ascii(value)
     return value
+
+
+def _fitting(name: str, value: str) -> str | None:
+    found = _FITTING[name].fullmatch(value)
+    return found[1] if found else None
 
 
 def _ascii(value: str) -> str | None:
