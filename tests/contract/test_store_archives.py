@@ -275,10 +275,10 @@ async def test_what_moves_while_a_page_is_sealed_is_not_in_it(postgres_url: str)
 
         def moving(connection: Connection) -> None:
             row = connection.execute(select(feed).where(feed.c.name == "all").with_for_update()).one()
-            locked.set()
-            assert waited.wait(10)
             later = {"version": row.version + 1, "moved_at": room.now}
             connection.execute(update(membership).where(*of_oldest).values(**later))
+            locked.set()
+            assert waited.wait(10)
             connection.execute(update(feed).where(feed.c.name == "all").values(version=row.version + 1))
 
         def waits(connection: Connection) -> bool:
