@@ -10,6 +10,7 @@ import uvicorn
 
 from services.cli.errors import CommandError
 from services.http.clients import Forwarded, Proxies
+from services.http.dated import Dated, Dates
 from services.http.fast import FastProtocol
 from services.http.feeds.answers import Answers
 from services.http.feeds.route import Shortcut
@@ -65,13 +66,15 @@ async def serving(
     X-Forwarded-* is believed from `proxies`. A connection that asks nothing for `idle_s` is closed.
     """
     inner = app if answers is None else Shortcut(app, answers)
+    dates = Dates()
     config = uvicorn.Config(
-        Forwarded(inner, proxies) if proxies else inner,
+        Dated(Forwarded(inner, proxies) if proxies else inner, dates),
         http=type(
             "Protocol",
             (FastProtocol,),
             {
                 "head_s": head_s,
+                "dates": dates,
                 "proxies": proxies,
                 "answers": answers if fast else None,
                 "known": {},
@@ -83,6 +86,7 @@ async def serving(
         log_config=None,
         access_log=False,
         server_header=False,
+        date_header=False,  # ours: `Dated`
         proxy_headers=False,  # ours: uvicorn would let an unknown client pass for the proxy
         timeout_keep_alive=idle_s,  # pyright: ignore[reportArgumentType]  # a float does as well
         timeout_graceful_shutdown=_GRACE_S,

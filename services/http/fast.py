@@ -55,8 +55,6 @@ class FastProtocol(PatientProtocol):
         self._idle_since: float | None = None  # loop time; None: a request is under way
         self._client = _NOBODY
         self._believes = False  # what the peer says of the client
-        self._dates: object = None
-        self._date = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Note who is there."""
@@ -172,16 +170,13 @@ class FastProtocol(PatientProtocol):
         head, keep = known
         assert self.answers is not None, "_ready says so"
         status, _, lines, body = self.answers.answer(document, head.asked, self._visitor(head))
-        state, transport = self.server_state, self.transport
-        if state.default_headers is not self._dates:  # uvicorn makes it anew every second
-            self._dates = state.default_headers
-            self._date = b"".join(b"%s: %s\r\n" % pair for pair in state.default_headers)
-        top = b"".join((STATUS_LINE[status], self._date, lines, _OPEN if keep else _CLOSE))
+        transport = self.transport
+        top = b"".join((STATUS_LINE[status], self.dates.line(), lines, _OPEN if keep else _CLOSE))
         if body:
             transport.writelines((top, body))
         else:
             transport.write(top)
-        state.total_requests += 1
+        self.server_state.total_requests += 1
         if not keep:
             transport.close()
             return

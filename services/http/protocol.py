@@ -8,7 +8,9 @@ test_http_guard.py is its contract.
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from services.http.dated import Dates
 
 HEAD_S = 10.0  # from the first byte of a request, or from the connection, to the end of its headers
 HEAD_BYTES = 64 * 1024
@@ -18,6 +20,7 @@ class PatientProtocol(HttpToolsProtocol):
     """Closes a connection whose request head takes too long or grows too large."""
 
     head_s = HEAD_S
+    dates = Dates()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -45,6 +48,13 @@ class PatientProtocol(HttpToolsProtocol):
                 self.transport.close()
             elif self._deadline is None and self._head_size:
                 self._wait()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, dated like everything that we send."""
+        told = msg.encode()
+        head = b"content-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(told)
+        self.transport.write(b"".join((STATUS_LINE[400], self.dates.line(), head, told)))
+        self.transport.close()
 
     def on_message_begin(self) -> None:
         """Begin a head."""

@@ -5,8 +5,10 @@
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import cast
 
@@ -184,6 +186,22 @@ async def test_rule_45_each_tag_gets_304_at_all_doors(doors: Doors) -> None:
 async def test_rule_45_a_304_has_a_date(doors: Doors) -> None:
     for address in doors.at.values():
         assert _DATE.search(await heard(address, get("/feeds/all.rss", "If-None-Match: *", "Connection: close")))
+
+
+async def test_rule_44_date_is_when_the_answer_goes_out_so_that_last_modified_is_not_ahead_of_it(doors: Doors) -> None:
+    """To the second, also of what is refused: a change of this second is told with this second's Date."""
+    asked = (
+        get("/feeds/all.rss", "Connection: close"),
+        get("/feeds/none.rss", "Connection: close"),
+        b"no HTTP\r\n\r\n",
+    )
+    await asyncio.sleep(1 - time.time() % 1)
+    began = int(time.time())
+    for address in doors.at.values():
+        for request in asked:
+            said = re.search(rb"\r\ndate: (.*?)\r\n", await heard(address, request))
+            assert said is not None, request
+            assert began <= parsedate_to_datetime(said[1].decode()).timestamp() <= time.time(), request
 
 
 async def test_after_a_change_no_door_serves_what_was(doors: Doors) -> None:
