@@ -187,7 +187,8 @@ class FanOutJob(NamedTuple):
     `article` and `enrichment` are those of the event's revision; for a retraction the newest enriched
     ones (None: nothing is known but the id). `owed` are endpoints that were owed an event of a lower
     revision (for a retraction: of any revision up to its own). `ever_shown`: some revision was
-    already open to partners, this event's own included once its embargo is lifted.
+    already open to partners, this event's own included once its embargo is lifted. `uri` is the id that the
+    article has in feeds.
     """
 
     event: ThinEvent
@@ -199,6 +200,7 @@ class FanOutJob(NamedTuple):
     ever_shown: bool
     accepted_at: datetime
     occurred_at: datetime | None
+    uri: str
 
 
 class Owed(NamedTuple):

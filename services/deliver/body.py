@@ -38,10 +38,11 @@ def envelope_of(job: FanOutJob, thin: frozenset[str]) -> Envelope:
     A retraction is small already: both forms are the same.
     """
     event = job.event
-    start = b'{"type":%s,"timestamp":%s,"data":{"id":%s,"revision":%d,"sequence":' % (
+    start = b'{"type":%s,"timestamp":%s,"data":{"id":%s,"uri":%s,"revision":%d,"sequence":' % (
         orjson.dumps(str(job.type)),
         orjson.dumps(instant(happened_at(job))),
         orjson.dumps(event.article_id),
+        orjson.dumps(job.uri),
         event.revision,
     )
     link = b"" if job.type is EventType.RETRACTED or job.article is None else _members({"article": _thin(job)})

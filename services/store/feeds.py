@@ -243,7 +243,7 @@ def _views(connection: Connection, article_ids: list[str]) -> dict[str, View]:
     for article_id, name, filtered in _EVER.find(connection, article_ids):
         ever.setdefault(article_id, {})[name] = bool(filtered)
     rows = _VIEWS.find(connection, article_ids)
-    namespace = UUID(_NAMESPACE.one(connection).value) if rows else UUID(int=0)
+    namespace = namespace_of(connection) if rows else UUID(int=0)
     return {row.id: _view(row, ever.get(row.id, {}), namespace) for row in rows}
 
 
@@ -270,6 +270,11 @@ def _view(row: Row[Any], ever: Mapping[str, bool], namespace: UUID) -> View:
         previous=None if row.entry_data is None else parsed(Entry, row.entry_data),
         feeds_filtered=frozenset(name for name, filtered in ever.items() if filtered),
     )
+
+
+def namespace_of(connection: Connection) -> UUID:
+    """Read what ids of this installation are made from; it never changes."""
+    return UUID(_NAMESPACE.one(connection).value)
 
 
 def minted(article_id: str, namespace: UUID) -> str:

@@ -93,6 +93,32 @@ async def test_one_publish_reaches_every_feed_and_a_signed_webhook_and_a_retract
         await until(settled, "both events done")
 
 
+async def test_rule_12_a_webhook_names_a_story_as_all_feeds_do(tmp_path: Path) -> None:
+    """The story and its retraction; an id that the publisher minted for good is taken as it is."""
+    own = "urn:uuid:123e4567-e89b-12d3-a456-426614174000"
+    async with live(tmp_path / "data") as service, Ledger() as partner:
+        await subscribe(service, partner.url)
+        for name in ("bac-1", own):
+            await service.call("POST", "/v1/articles", {**STORY, "id": name})
+        await partner.wait(2)
+        await service.call("DELETE", "/v1/articles/bac-1", {"kind": "withdraw"})
+        said: dict[str, set[str]] = {}
+        for got in await partner.wait(3):
+            said.setdefault(got.data["id"], set()).add(got.data["uri"])
+        (minted,) = said["bac-1"]
+        assert said[own] == {own}
+
+        async def listed() -> list[str] | None:
+            found = json.loads((await service.get("/feeds/all.json"))[1])["items"]
+            return [one["id"] for one in found] if len(found) == 2 and b"Retracted" in str(found).encode() else None
+
+        assert set(await until(listed, "the story and the stub")) == {minted, own}
+        assert {str(entry.id) for entry in (await entries(service, "all.rss")).entries} == {minted, own}
+        assert f'ref="{minted}"'.encode() in (await service.get("/feeds/all.atom"))[1]
+        ninjs = json.loads((await service.get("/feeds/all.ninjs"))[1])
+        assert {one["uri"] for one in ninjs["associations"]} == {minted, own}
+
+
 async def test_a_second_poll_gets_304_and_gzip_has_a_tag_of_its_own(tmp_path: Path) -> None:
     async with live(tmp_path / "data") as service:
         await service.call("POST", "/v1/articles", STORY)

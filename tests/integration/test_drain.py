@@ -93,7 +93,7 @@ async def test_the_thin_form_stays_thin(here: World) -> None:
         await here.drain().start()
         await here.send(content_text="x" * 10_000)
         await here.settled()
-    assert set(said(thin.seen[0])) == {"id", "revision", "sequence", "article", "matched"}
+    assert set(said(thin.seen[0])) == {"id", "uri", "revision", "sequence", "article", "matched"}
     assert len(thin.seen[0].body) < 400
     assert len(full.seen[0].body) > 400
     for seen in (*full.seen, *thin.seen):

@@ -53,6 +53,7 @@ def job(type_: EventType = EventType.PUBLISHED, **changes: Any) -> FanOutJob:
         ever_shown=True,
         accepted_at=NOW,
         occurred_at=None,
+        uri="urn:uuid:1",
     )
     return base._replace(**changes)
 
@@ -185,7 +186,7 @@ def test_the_full_body_carries_the_enriched_article() -> None:
     assert body["type"] == "article.published"
     assert body["timestamp"] == "2026-03-04T12:00:00.123Z"
     data = body["data"]
-    assert list(data) == ["id", "revision", "sequence", "article", "feeds", "matched"]
+    assert list(data) == ["id", "uri", "revision", "sequence", "article", "feeds", "matched"]
     assert (data["id"], data["revision"], data["sequence"]) == ("a-1", 2, 7)
     assert data["matched"] == ["language:fr"]
     assert data["feeds"] == [
@@ -222,6 +223,7 @@ def test_the_thin_body_carries_ids_title_and_link_only() -> None:
     made = bodies(job(), target("thin", BodyFormat.THIN), FR)
     assert made["thin"]["data"] == {
         "id": "a-1",
+        "uri": "urn:uuid:1",
         "revision": 2,
         "sequence": 7,
         "article": {"id": "a-1", "title": "Grève à la SNCF", "url": "https://news.example/1"},
@@ -251,6 +253,7 @@ def test_a_withdrawal_leaves_the_headline_and_no_content(form: BodyFormat) -> No
     assert body["type"] == "article.retracted"
     assert body["data"] == {
         "id": "a-1",
+        "uri": "urn:uuid:1",
         "revision": 2,
         "sequence": 7,
         "kind": "withdraw",
@@ -266,6 +269,7 @@ def test_a_takedown_leaves_not_even_the_headline(form: BodyFormat) -> None:
     body = bodies(retraction(RetractionKind.TAKEDOWN), target("t", form))["t"]
     assert body["data"] == {
         "id": "a-1",
+        "uri": "urn:uuid:1",
         "revision": 2,
         "sequence": 7,
         "kind": "takedown",
