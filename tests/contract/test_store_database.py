@@ -29,7 +29,9 @@ def files(directory: Path) -> list[str]:
 
 def names(connection: Connection) -> list[str]:
     return list(
-        connection.execute(select(meta.c.name).where(meta.c.name != "namespace").order_by(meta.c.name)).scalars()
+        connection.execute(
+            select(meta.c.name).where(meta.c.name.not_in(("namespace", "definitions"))).order_by(meta.c.name)
+        ).scalars()
     )
 
 

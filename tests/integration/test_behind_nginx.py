@@ -4,7 +4,7 @@ import gzip
 import signal
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,8 +63,10 @@ async def proxied(tmp_path: Path) -> AsyncIterator[Proxied]:
 
         async def shown() -> bool:
             with_story = await service.get("/feeds/all.rss")
-            async with session.get(at["passes"] + "/feeds/all.rss") as got:
-                return got.status == 200 and "Un été".encode() in with_story[1]
+            with suppress(aiohttp.ClientConnectionError):  # nginx is still starting
+                async with session.get(at["passes"] + "/feeds/all.rss") as got:
+                    return got.status == 200 and "Un été".encode() in with_story[1]
+            return False
 
         await until(shown, "the story is in the feed, and nginx passes it on")
         yield made
