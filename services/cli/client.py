@@ -75,8 +75,15 @@ class Client:
             )
         return answer
 
-    def fetch(self, method: str, path: str, headers: Mapping[str, str]) -> tuple[int, dict[str, str], bytes]:
-        """Make one request as any reader does, without the key: status, headers (names in lower case), bytes as sent."""
+    def fetch(
+        self, method: str, path: str, headers: Mapping[str, str], *, with_key: bool = False
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Make one request as any reader does: status, headers (names in lower case), bytes as sent.
+
+        Without the key, unless what is asked for is not everybody's.
+        """
+        if with_key and self._key:
+            headers = {**headers, "Authorization": f"Bearer {self._key}"}
         connection = self._kind(self._host, self._port, timeout=self._timeout_s)
         try:
             connection.request(method, self._base + path, headers={"User-Agent": "wireroom-cli", **headers})

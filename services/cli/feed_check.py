@@ -15,6 +15,8 @@ from services.syndicate.rules.http import FIRST, Probe, Reply, check_http, probe
 
 _LINK = re.compile(r'<([^>]*)>\s*;[^,<]*?rel="?([^";,]*)"?')
 _MAX_AGE = re.compile(r"max-age=(\d+)")
+_TOKEN = re.compile(r"/private/[^/]+/")
+_WHICH = "wireroom feeds ls names all there are"
 _PATIENCE_S = 65.0  # for one Retry-After
 
 
@@ -24,6 +26,7 @@ class Result(NamedTuple):
     url: str
     faults: list[dict[str, Any]]
     notes: list[str]
+    unknown: bool = False
 
 
 def check_feeds(client: Client, addresses: Sequence[str]) -> Iterator[Result]:
@@ -33,6 +36,8 @@ def check_feeds(client: Client, addresses: Sequence[str]) -> Iterator[Result]:
             path = f"/feeds/{quote(address)}.{name}"
             result, first = _check(client, path, name, None)
             yield result
+            if first is None and result.unknown:
+                break  # in the other formats neither
             if first is not None and (older := _links(first).get("prev-archive")) is not None:
                 yield _check(client, urlsplit(older).path, name, older, archive=True)[0]
 
@@ -44,7 +49,8 @@ def check_url(url: str) -> Result:
     if name not in FORMATS:
         raise UsageError(f"{url} does not end in a format", f"It is one of {', '.join(FORMATS)}")
     path = parts.path + (f"?{parts.query}" if parts.query else "")
-    return _check(Client(f"{parts.scheme}://{parts.netloc}", None), path, name, url)[0]
+    stated = _TOKEN.sub("/feeds/", url)  # a private feed never names the address that opens it
+    return _check(Client(f"{parts.scheme}://{parts.netloc}", None), path, name, stated)[0]
 
 
 def _check(
@@ -52,13 +58,16 @@ def _check(
 ) -> tuple[Result, Reply | None]:
     url = client.url + path
     first = _ask(client, path, FIRST)
+    if closed := first.status == 401:  # a partner's own, or nothing here is public
+        first = _ask(client, path, FIRST, with_key=True)
+    if first.status == 404:
+        return Result(url, [{**Fault(50, "", "says no such feed")._asdict(), "cure": _WHICH}], [], unknown=True), None
     if first.status != 200:
-        what = "says no such feed" if first.status == 404 else f"answers {first.status}"
-        return Result(url, _told([Fault(50, "", what)]), []), None
+        return Result(url, _told([Fault(50, "", f"answers {first.status}")]), []), None
     replies = {"first": first}
     for probe_name, probe in probes(first).items():
-        replies[probe_name] = _ask(client, path, probe)
-    replies["unknown"] = _ask(client, f"/feeds/no-such-feed-{len(path)}.{name}", FIRST)
+        replies[probe_name] = _ask(client, path, probe, with_key=closed)
+    replies["unknown"] = _ask(client, f"/feeds/no-such-feed-{len(path)}.{name}", FIRST, with_key=closed)
     age = _MAX_AGE.search(first.headers.get("cache-control", ""))
     stated = _links(first).get("self")
     expected = Expected(
@@ -74,19 +83,19 @@ def _check(
     return Result(url, _told(faults), remarks), first
 
 
-def _ask(client: Client, path: str, probe: Probe) -> Reply:
+def _ask(client: Client, path: str, probe: Probe, *, with_key: bool = False) -> Reply:
     """Make one request; one that comes too soon is made again when the service says so."""
     asked = path + (probe.suffix if "?" not in path else probe.suffix.replace("?", "&"))
-    reply = _once(client, asked, probe)
+    reply = _once(client, asked, probe, with_key=with_key)
     wait_s = reply.headers.get("retry-after", "")
     if reply.status == 429 and wait_s.isdigit() and int(wait_s) <= _PATIENCE_S:
         time.sleep(int(wait_s))
-        reply = _once(client, asked, probe)
+        reply = _once(client, asked, probe, with_key=with_key)
     return reply
 
 
-def _once(client: Client, path: str, probe: Probe) -> Reply:
-    return Reply(*client.fetch(probe.method, path, probe.headers))
+def _once(client: Client, path: str, probe: Probe, *, with_key: bool) -> Reply:
+    return Reply(*client.fetch(probe.method, path, probe.headers, with_key=with_key))
 
 
 def _pairs(reply: Reply) -> list[tuple[str, str]]:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from services.cli.client import Client
+from services.cli.feed_check import check_feeds, check_url
 from services.syndicate.formats import FORMATS
 from tests.live import Live, live, until
 
@@ -139,6 +141,21 @@ async def test_a_token_is_rotated_with_an_overlap_and_revoked_within_seconds(tmp
         assert (await get(service, f"/private/{new['token']}/nord/news.rss"))[0] == 200
         foreign = await service.call("DELETE", f"/v1/subscribers/sued/feed-tokens/{new['id']}")
         assert foreign[0] == 404
+
+
+async def test_the_check_reads_a_private_feed_with_the_operators_key_or_by_its_own_address(tmp_path: Path) -> None:
+    """`feeds check --all` meets them too; a feed never names the address that opens it."""
+    async with live(tmp_path / "data") as service:
+        tokens = await club(service)
+        client = Client(service.base, service.key)
+        checked = await asyncio.to_thread(lambda: list(check_feeds(client, ["nord/news"])))
+        assert [(one.url, one.faults) for one in checked if one.faults] == []
+        assert len(checked) == len(FORMATS)
+        assert (
+            await asyncio.to_thread(check_url, f"{service.base}/private/{tokens['nord']}/nord/news.rss")
+        ).faults == []
+        stranger = await asyncio.to_thread(lambda: list(check_feeds(Client(service.base, None), ["nord/news"])))
+        assert all(one.faults for one in stranger)
 
 
 async def test_a_renamed_private_feed_leads_its_readers_on_and_nobody_else(tmp_path: Path) -> None:

@@ -187,9 +187,11 @@ def test_rule_34_a_window_is_neither_too_short_nor_too_large() -> None:
     whole = made("rss")
     assert {fault.rule for fault in check_document("rss", whole, Expected(items=31))} == {34}
     long = STORY.model_copy(update={"content_html": "<p>" + "x" * 20_000 + "</p>"})
-    many = [long.model_copy(update={"id": f"urn:uuid:{n:012}"}) for n in range(31)]
-    large = FORMATS["rss"].document(head("rss", LATER, lang="fr"), [FORMATS["rss"].entry(one) or b"" for one in many])
-    assert {fault.rule for fault in check_document("rss", large)} == {34}
+    many = [FORMATS["rss"].entry(long.model_copy(update={"id": f"urn:uuid:{n:012}"})) or b"" for n in range(55)]
+    too_large = FORMATS["rss"].document(head("rss", LATER, lang="fr"), many)
+    assert {fault.rule for fault in check_document("rss", too_large)} == {34}
+    waits_for_a_page = FORMATS["rss"].document(head("rss", LATER, lang="fr"), many[:54])
+    assert check_document("rss", waits_for_a_page) == []
 
 
 @pytest.mark.parametrize("name", ["rss", "atom"])

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import pairwise
 
+from schemas.history import PAGE
 from services.syndicate.rules.body import judge_html, lacks_rtl_block
 from services.syndicate.rules.fault import Checks, Expected, Fault, Said, short
 from services.syndicate.rules.part import Document, Head, Part
@@ -145,7 +146,9 @@ def _newest_first(document: Document, _expected: Expected) -> Said:
 
 def _window(document: Document, expected: Expected) -> Said:
     shown = len(document.parts)
-    if shown > FLOOR and document.size > CAP_BYTES * 1.1:
+    # What is too much leaves in whole pages, and 30 items stay: 54 large ones wait for the next to come.
+    stories = sum(part.kind == "entry" for part in document.parts)
+    if stories >= FLOOR + PAGE and document.size > CAP_BYTES * 1.1:
         yield "", f"{document.size} bytes with {shown} items: the cap is about {CAP_BYTES}"
     if expected.items is None or expected.archive or document.head.archive or document.size > CAP_BYTES * 0.9:
         return
