@@ -128,13 +128,14 @@ def _read_head(lines: Sequence[str]) -> _Head:
     section: str | None = None
     for line in lines:
         trail = crumbs(line)
-        if trail:
-            section = next((part for part in reversed(trail)), section)
-            removed.append(line)
+        if trail or is_section(line):
+            if section is not None:
+                removed.append(section)  # the one nearer to the headline counts
+            section = trail[-1] if trail else line
+            if trail:
+                removed.append(line)
         elif is_navigation(line):
             removed.append(line)
-        elif is_section(line):
-            section = line
         elif is_header(line):
             names.append(line)
         elif is_prose(line):

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from lxml import etree  # pyright: ignore[reportAttributeAccessIssue] - no stubs
 from selectolax.lexbor import LexborHTMLParser
@@ -107,6 +107,7 @@ def test_any_text_comes_out_harmless_and_well_formed(text: str, title: str) -> N
 
 @quick
 @given(LINES)
+@example("NEWS\n\n0»0→0\n\nA")
 def test_no_line_of_a_page_is_lost_without_a_note(text: str) -> None:
     text = clean(text).text
     page = read_flat_page(text)
