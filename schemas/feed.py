@@ -77,7 +77,7 @@ class Entry(Frozen):
     with `reason` (`withdrawn` keeps the title, `takedown` does not); expired: a tombstone at most. `gone_at` is
     when that happened. `publisher` stands in for a byline that nobody stated, where a format demands one.
     `published_by` arrival: when it came stands in for a time that nobody stated, or that lay ahead. `key`
-    names the article's page here, `/articles/{key}`.
+    names the article's page here, `/articles/{key}`; `page` is its address where readers may open it.
     """
 
     id: str
@@ -87,6 +87,7 @@ class Entry(Frozen):
     state: Literal["published", "withdrawn", "takedown", "expired"] = "published"
     title: str
     url: str | None = None  # the story's page; None: the publisher gave no link
+    page: str | None = None
     summary: str = ""
     content_html: str = ""
     lang: str = "und"
@@ -107,6 +108,11 @@ class Entry(Frozen):
     words: int = 0
     reading_minutes: int = 0
     urgency: int | None = None
+
+    @property
+    def link(self) -> str | None:
+        """Where a reader opens the story: at the publisher's, else here. None: nowhere."""
+        return self.url or self.page
 
 
 class FeedLink(NamedTuple):

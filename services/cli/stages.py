@@ -56,6 +56,7 @@ async def start_stages(stack: AsyncExitStack, running: Running) -> None:
             pool=running.pool,
             base_url=running.base_url,
             publisher=running.settings.title,
+            has_pages=running.settings.public_feeds,
             saved=saved,
             shown=partial(_time_feeds, running),
             moved=_archivist(running).moved,

@@ -18,14 +18,16 @@ from schemas.jobs import FeedRef, Shown, SyndicateJob, SyndicatePlan
 from services.syndicate.formats.text import line
 
 
-def plan(job: SyndicateJob, *, base_url: str, publisher: str) -> SyndicatePlan:
+def plan(job: SyndicateJob, *, base_url: str, publisher: str, has_pages: bool = True) -> SyndicatePlan:
     """Plan the article's entry and its feeds. Fragments (`render`) and saved feeds (`with_saved`) come later.
 
     Corrections, retractions and expiry reach every feed that ever carried it; a feed whose filter took it out is
     told only that it is gone. What no feed ever carried leaves no stub: a retraction that overtook its article
-    must not make it known.
+    must not make it known. With `has_pages` a story without a link is opened on its page here.
     """
     entry, feeds = _decide(job, base_url, publisher)
+    if entry is not None and entry.state == "published" and has_pages and job.key:
+        entry = entry.model_copy(update={"page": f"{base_url}/articles/{job.key}"})
     return SyndicatePlan(
         event_id=job.event.event_id,
         article_id=job.event.article_id,

@@ -37,6 +37,7 @@ async def syndicate_articles(
     clock: Callable[[], datetime],
     base_url: str,
     publisher: str,
+    has_pages: bool = True,
     saved: SavedFilters | None = None,
     shown: Callable[[Sequence[str]], None] = lambda _event_ids: None,
     moved: Callable[[Sequence[OutboxRow]], None] = lambda _rows: None,
@@ -53,7 +54,7 @@ async def syndicate_articles(
     jobs = await store.feeds.load([event.event_id for event in events]) if events else {}
     plans: list[SyndicatePlan] = []
     for job in jobs.values():
-        plans.append(plan(job, base_url=base_url, publisher=publisher))
+        plans.append(plan(job, base_url=base_url, publisher=publisher, has_pages=has_pages))
         await asyncio.sleep(0)  # a batch of long articles takes milliseconds: let others run
     prepared = await _prepared(plans, pool)
     good: list[SyndicatePlan] = []

@@ -13,6 +13,7 @@ from schemas.feed import Entry
 from schemas.jobs import Shown, SyndicateJob, SyndicatePlan
 from schemas.lifecycle import ArticleState
 from services.syndicate.core import address, plan
+from services.syndicate.formats import FORMATS
 
 T0 = datetime(2026, 11, 3, 8, 15, 0, 250_000, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -214,6 +215,29 @@ def test_a_takedown_keeps_no_headline_and_no_link() -> None:
     stub = entry(view, state=state, previous=entry(view), feeds_ever=("all",))
     assert "headline" not in stub.model_dump_json().lower()
     assert "Title" not in stub.model_dump_json()
+
+
+@pytest.mark.parametrize("name", ["rss", "atom", "json"])
+def test_a_story_without_a_link_is_opened_on_its_page_here(name: str) -> None:
+    """Readers make nothing of an item that leads nowhere; a page that is not public is no place to lead to."""
+    here = f"https://news.example/articles/{'0' * 32}".encode()
+    there = shown(article={"url": "https://news.example/story"})
+
+    def said(view: Shown, *, has_pages: bool) -> bytes:
+        made = plan(job(view), base_url="https://news.example", publisher="Le Fil", has_pages=has_pages).entry
+        assert made is not None
+        return FORMATS[name].entry(made) or b""
+
+    assert here in said(shown(), has_pages=True)
+    assert b"https://news.example/articles" not in said(shown(), has_pages=False)
+    assert here not in said(there, has_pages=True)
+    assert b"https://news.example/story" in said(there, has_pages=True)
+
+
+def test_a_page_here_is_no_change_of_a_story() -> None:
+    """Rule 14: entries from before pages were named keep their `updated`."""
+    before = entry(shown()).model_copy(update={"page": None})
+    assert entry(shown(revision=2, at=T0 + MINUTE), previous=before).updated == before.updated
 
 
 def test_a_retraction_that_overtook_its_article_makes_nothing_known() -> None:

@@ -54,8 +54,8 @@ def _tombstone(entry: Entry) -> bytes:
 
 def _links(entry: Entry) -> list[Element]:
     links: list[Element] = []
-    if entry.url:
-        links.append(Element("link", "", {"rel": "alternate", "type": "text/html", "href": entry.url}))
+    if entry.link:
+        links.append(Element("link", "", {"rel": "alternate", "type": "text/html", "href": entry.link}))
     carried = entry.enclosures or tuple(one for one in (enclosure(entry),) if one)
     links += [
         Element("link", "", {"rel": "enclosure", "type": one.type, "length": str(one.length), "href": one.url})
@@ -71,13 +71,13 @@ def item_of(entry: Entry, *, full: bool = True) -> Item:
     stand_in = (entry.source and entry.source.name) or entry.publisher
     summary, is_html = _summary_of(entry, full=full)
     content = full_html(entry) if full else ""
-    if not content and not (summary and entry.url):
+    if not content and not (summary and entry.link):
         # An entry without a link needs content (§4.1.2), and every entry some text: a bare headline is all there is.
         content = headline_html(entry)
     return Item(
         id=entry.id,
         title=shown_title(entry),
-        url=entry.url,
+        url=entry.link,
         summary=summary,
         html_summary=is_html,
         content=content,

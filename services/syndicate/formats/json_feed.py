@@ -35,7 +35,7 @@ def _story(entry: Entry, *, full: bool) -> dict[str, Any]:
     html = full_html(entry) if full else summary_html(entry)
     return {
         "id": entry.id,
-        "url": entry.url,
+        "url": entry.link,
         "title": shown_title(entry),
         "content_html": html,
         "summary": summary_text(entry),

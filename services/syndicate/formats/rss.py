@@ -46,7 +46,7 @@ def item_of(entry: Entry, *, full: bool = True) -> Item:
     return Item(
         id=entry.id,
         title=shown_title(entry),
-        url=entry.url,
+        url=entry.link,
         summary=as_html(summary_text(entry)) if full else summary_html(entry),  # description is HTML
         content=full_html(entry) if full else "",
         published=entry.published,
