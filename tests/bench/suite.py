@@ -12,6 +12,7 @@ from tests.bench.history import long_history
 from tests.bench.measure import Row, machine
 from tests.bench.rendering import rendering
 from tests.bench.serving import serving
+from tests.bench.streaming import streaming
 
 MEASUREMENTS: dict[str, Callable[[], Iterator[Row]]] = {
     "enrich": enriching,
@@ -21,6 +22,7 @@ MEASUREMENTS: dict[str, Callable[[], Iterator[Row]]] = {
     "feeds": serving,
     "saved": many_feeds,
     "history": long_history,
+    "stream": streaming,
     "deliver": delivering,
 }
 
