@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "feed-rules.md"
 ROW = re.compile(r"^\| (\d+) \| ([^|]+) \| (.+) \| ([^|]*) \|$", re.MULTILINE)
-_IN_NAME = re.compile(r"rules?((?:_(?:and_)?\d+)+)(?=_|$)")
+_IN_NAME = re.compile(r"(?<!security_)rules?((?:_(?:and_)?\d+)+)(?=_|$)")
 _IN_DOCSTRING = re.compile(r"(?<!ecurity )\b[Rr]ules? (\d+(?:(?:, | and |, and )\d+)*)")
 
 

@@ -22,6 +22,7 @@ def lines(running: Running) -> list[tuple[str, str]]:
     if "http" in running.stages:
         base = running.base_url
         shown = [
+            ("Pages", f"{base}/feeds"),
             ("Feeds", f"{base}/feeds/all.rss   .atom   .json"),
             ("API", f"{base}/v1/articles   reference: {base}/docs"),
             ("Health", f"{base}/readyz   metrics: {base}/metrics"),

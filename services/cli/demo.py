@@ -54,8 +54,9 @@ async def _announce(running: Running) -> None:
     running.data.leave(ADDRESS, running.local_url)
     base = running.base_url
     print("\nWireroom is up, and a newsroom writes into it. Look at:")
-    shown = [("Feeds", f"{base}/feeds/all.rss  {base}/feeds/lang/ar.atom  {base}/feeds/section/actualites.json")]
-    shown += [pair for pair in lines(running) if pair[0] not in ("Feeds", "Admin key")]
+    shown = [("Pages", f"{base}/feeds   for people: every feed and its stories")]
+    shown += [("Feeds", f"{base}/feeds/all.rss  {base}/feeds/lang/ar.atom  {base}/feeds/section/actualites.json")]
+    shown += [pair for pair in lines(running) if pair[0] not in ("Pages", "Feeds", "Admin key")]
     shown += [
         ("Log", str(running.data.path / _LOG)),
         ("Terminal", f"WIREROOM_DATA_DIR='{running.data.path}' ./wr status"),

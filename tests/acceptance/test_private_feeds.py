@@ -246,7 +246,7 @@ async def test_what_became_of_a_private_feed_is_told_to_its_readers_alone(tmp_pa
             assert (await get(service, f"/stream?feed={name}"))[0] == 404
 
 
-async def test_rule_47_who_waits_for_news_with_a_token_that_is_revoked_gets_none(tmp_path: Path) -> None:
+async def test_security_rule_47_who_waits_for_news_with_a_token_that_is_revoked_gets_none(tmp_path: Path) -> None:
     async with live(tmp_path / "data") as service:
         tokens = await club(service)
         [token] = (await made(service, "GET", "/v1/subscribers/nord/feed-tokens", status=200))["items"]
@@ -284,7 +284,7 @@ async def test_without_public_readers_nobody_learns_which_feeds_there_are(tmp_pa
             assert "public" not in headers["Cache-Control"]
 
 
-async def test_rule_16_an_open_stream_ends_with_its_key(tmp_path: Path) -> None:
+async def test_security_rule_16_an_open_stream_ends_with_its_key(tmp_path: Path) -> None:
     async with live(tmp_path / "data", {"WIREROOM_PUBLIC_FEEDS": "false"}) as service:
         key = await made(service, "POST", "/v1/keys", {"name": "desk", "scopes": ["ops:read"]})
         sent = {"Authorization": f"Bearer {key['key']}"}
