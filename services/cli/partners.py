@@ -46,7 +46,8 @@ def keys_create(
     ],
     expires: Annotated[str | None, typer.Option(help="When it ends, with a zone: 2027-01-01T00:00:00Z.")] = None,
     subscriber: Annotated[
-        str | None, typer.Option(help="For this partner, a subscriber's id: it opens their webhooks and private feeds only.")
+        str | None,
+        typer.Option(help="For this partner, a subscriber's id: it opens their webhooks and private feeds only."),
     ] = None,
     *,
     as_json: AsJson = False,
