@@ -89,7 +89,8 @@ def check(names: Names = None, urls: Urls = None, *, everything: All = False, as
         results = [check_url(url) for url in urls]
     else:
         client = connect()
-        chosen = names or [it["feed"]["address"] for it in client.items(PATH, 1_000_000)]
+        all_feeds = (it["feed"] for it in client.items(PATH, 1_000_000))
+        chosen = names or [feed["address"] for feed in all_feeds if feed["ended_at"] is None]
         results = list(check_feeds(client, chosen))
     faults = [{"url": one.url, **fault} for one in results for fault in one.faults]
     if as_json:

@@ -108,6 +108,8 @@ async def test_a_saved_feed_lives_by_the_real_command(tmp_path: Path) -> None:
             } == {410}
 
         await until(over, "it is gone")
+        code, out, _ = await wireroom(service, "feeds", "check", "--all")  # what is over is over: no fault
+        assert code == 0, out
         code, _, err = await wireroom(service, "feeds", "put", "planet/climate", "--filter", "x")
         assert code == 1
         assert "409" in err
