@@ -103,7 +103,9 @@ class DocumentChecker:
             now=self._clock(),
             hub_urls=tuple(document.hub_urls),
         )
-        faults: list[Fault] = await self._offload(check_document, document.format, data, expected)
+        found: list[Fault] = await self._offload(check_document, document.format, data, expected)
+        # A burst makes a document long until the archivist comes by: no cause to wake anybody.
+        faults = [fault for fault in found if fault.rule != 34]
         self.checked += 1
         if faults:
             _log.warning(
