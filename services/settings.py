@@ -172,7 +172,12 @@ class Settings(BaseSettings):
     def _absolute(cls, value: tuple[str, ...] | str | None, info: ValidationInfo) -> tuple[str, ...] | str | None:
         beginnings = _BEGINNINGS[info.field_name or ""]
         for each in (value,) if isinstance(value, str) else value or ():
-            if not each.startswith(beginnings) or each.strip() != each or not each.isascii() or any(map(str.isspace, each)):
+            if (
+                not each.startswith(beginnings)
+                or each.strip() != each
+                or not each.isascii()
+                or any(map(str.isspace, each))
+            ):
                 raise ValueError(f"{each!r} does not begin with {' or '.join(beginnings)}")
         return value
 

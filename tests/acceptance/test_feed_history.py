@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reader import make_reader
-
 from tests.history import Read, walk
+from tests.lemon24 import make_reader
 from tests.live import Live, live, until
 
 COUNT = 500

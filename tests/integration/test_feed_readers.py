@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reader import UpdatedFeed, make_reader
 from selectolax.lexbor import LexborHTMLParser
 
 from schemas.feed import Entry
 from services.syndicate.formats.content import full_html, shown_title
 from tests.golden.entries import ARABIC, HOSTILE, LATER, MIXED, STORY
+from tests.lemon24 import UpdatedFeed, make_reader
 from tests.rendered import FEEDS, document
 
 CORRECTED = STORY.model_copy(
