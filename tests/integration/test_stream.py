@@ -20,6 +20,7 @@ from services.http.stream.hub import event_id
 from services.http.stream.route import Limits
 from services.store.changes import Place
 from services.syndicate.joiner import Site
+from tests.buses import eventually
 from tests.feed_desk import BASE, Desk
 from tests.http_api import START, Api, api_on
 
@@ -258,3 +259,15 @@ async def test_one_client_cannot_take_all_streams(tmp_path: Path) -> None:
         live.listen(status=429) as third,
     ):
         assert third.answer.headers["Retry-After"] == "30"
+
+
+async def test_a_filter_too_many_is_told_what_to_do(tmp_path: Path) -> None:
+    async with (
+        live_on(tmp_path, limits=Limits(filters=1)) as live,
+        live.listen("?filter=tag:a"),
+        live.listen("?filter=tag:a"),
+        live.listen(),
+    ):
+        await eventually(lambda: len(live.hub) == 3)  # all listen, not only answered
+        async with live.listen("?filter=tag:b", status=503) as other:
+            assert "save the filter as a feed" in await other.answer.text()

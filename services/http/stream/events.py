@@ -1,13 +1,14 @@
 """How a change is said as a server-sent event, and who wants it. Pure."""
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import orjson
 
 from schemas.feed import Entry
 from schemas.jobs import Change
-from services.filters import Query, subject_of_entry
+from services.filters import Query, Subject, subject_of_entry
 
 LOG = "all"
 """The feed whose order of commits numbers the events: every article that readers may see is in it."""
@@ -30,23 +31,33 @@ class Selection(NamedTuple):
     filter: str = ""
 
 
-Wants = Callable[[Change], bool]
+class Moved:
+    """A change, and what filters ask of it: read once for all who listen, and only if somebody filters."""
+
+    def __init__(self, change: Change) -> None:
+        self.change = change
+
+    @cached_property
+    def subject(self) -> Subject | None:
+        """What filters ask. None: it is to be told whatever they say.
+
+        A retraction or expiry reaches every stream of the feed: what is left of the article no longer tells
+        whether the filter wanted it, and whoever showed it must hear of it.
+        """
+        entry = Entry.model_validate_json(self.change.entry)
+        return subject_of_entry(entry) if entry.state == "published" else None
+
+
+Wants = Callable[[Moved], bool]
 
 
 def wants(selection: Selection, query: Query | None) -> Wants:
-    """Tell which changes a selection shows.
+    """Tell which changes a selection shows."""
 
-    A retraction or expiry reaches every stream of the feed: what is left of the article no longer tells
-    whether the filter wanted it, and whoever showed it must hear of it.
-    """
-
-    def judge(change: Change) -> bool:
-        if selection.feed not in change.feeds:
+    def judge(moved: Moved) -> bool:
+        if selection.feed not in moved.change.feeds:
             return False
-        if query is None:
-            return True
-        entry = Entry.model_validate_json(change.entry)
-        return entry.state != "published" or query.test(subject_of_entry(entry)) is not None
+        return query is None or moved.subject is None or query.test(moved.subject) is not None
 
     return judge
 

@@ -16,7 +16,7 @@ from typing import Protocol
 import structlog
 
 from schemas.jobs import Change
-from services.http.stream.events import LOG, Said, Selection, Wants, said
+from services.http.stream.events import LOG, Moved, Said, Selection, Wants, said
 from services.store.changes import Place
 from services.store.errors import StoreUnavailable
 from services.store.sql import cursor_of
@@ -115,6 +115,10 @@ class Hub:
         """Find the place of what moved last."""
         return await self._source.last(LOG)
 
+    def filters(self, selection: Selection) -> int:
+        """Count the filters that every change would be held against, with this selection's."""
+        return len({each.filter for each in (*self._channels, selection) if each.filter})
+
     def wake(self) -> None:
         """Look at once: something moved."""
         self._woken.set()
@@ -198,8 +202,9 @@ class Hub:
     def _spread(self, change: Change) -> None:
         self._place = Place(change.version, change.article_id)
         event = Said(*self._place, said(change, event_id(self._place)))
+        moved = Moved(change)
         for channel in self._channels.values():
-            if channel.wants(change):
+            if channel.wants(moved):
                 channel.add(event)
 
     def _beat(self) -> None:
@@ -213,7 +218,7 @@ class Hub:
         while changes := await self._source.after(LOG, after, PART):
             # By version alone: databases differ in how they order text, and each version is in the log whole.
             within = [change for change in changes if change.version <= upto.version]
-            wanted = [change for change in within if wants(change)]
+            wanted = [change for change in within if wants(Moved(change))]
             if wanted:
                 places = [Place(change.version, change.article_id) for change in wanted]
                 yield b"".join(said(change, event_id(place)) for change, place in zip(wanted, places, strict=True))

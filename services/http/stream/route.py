@@ -50,6 +50,7 @@ class Limits(NamedTuple):
 
     all: int = 5_000
     client: int = 100  # by address
+    filters: int = 500  # different ones: every change is held against each
 
 
 class _Asked(NamedTuple):
@@ -129,6 +130,9 @@ class StreamApp:
         after = _place(headers.get("last-event-id") or query.get("last-event-id"))
         reset = after is not None and after.version > (await self._hub.last()).version
         selection = Selection(feed, "" if parsed is None else str(parsed))
+        if self._hub.filters(selection) > self._limits.filters:
+            what = "All places for filters are taken: save the filter as a feed, or try again later."
+            raise Problem(503, "busy", what, headers={"Retry-After": "30"})
         return _Asked(selection, parsed, None if reset else after, reset)
 
     async def _feed(self, query: QueryParams) -> str:
