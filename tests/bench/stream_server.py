@@ -14,7 +14,7 @@ import uvloop
 from schemas.jobs import Change
 from services.cli.http_server import listen, serving
 from services.http.stream import Hub, Shortcut, StreamApp
-from services.http.stream.route import Limits
+from services.http.stream.places import Limits
 from services.store.changes import Place
 
 ITEM = orjson.dumps({"id": "urn:x:1", "title": "News", "content_html": "<p>" + "word " * 70 + "</p>"})  # some 400 bytes

@@ -17,7 +17,7 @@ import pytest
 from services.http.deps import Deps
 from services.http.stream import Hub, StreamApp, stream_routes
 from services.http.stream.hub import event_id
-from services.http.stream.route import Limits
+from services.http.stream.places import Limits
 from services.store.changes import Place
 from services.syndicate.joiner import Site
 from tests.buses import eventually
@@ -259,6 +259,18 @@ async def test_one_client_cannot_take_all_streams(tmp_path: Path) -> None:
         live.listen(status=429) as third,
     ):
         assert third.answer.headers["Retry-After"] == "30"
+
+
+async def test_many_who_come_at_once_get_no_more_places_than_one_after_another(tmp_path: Path) -> None:
+    async with live_on(tmp_path, limits=Limits(all=3, client=50)) as live:
+
+        async def opened() -> aiohttp.ClientResponse:
+            return await live.api.session.get(f"{live.api.url}/stream?filter=tag:a")
+
+        answers = await asyncio.gather(*(opened() for _ in range(20)))
+        assert sorted(answer.status for answer in answers) == [200] * 3 + [503] * 17
+        for answer in answers:
+            answer.close()
 
 
 async def test_a_filter_too_many_is_told_what_to_do(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ _log = structlog.get_logger(__name__)
 BEAT = b":\n\n"  # a comment: proxies and clients see that the line is alive
 KEPT = 1_000  # events a selection's log holds
 PART = 200  # changes read at once
+REPLAYS = 2  # such parts of the past under way: who comes back waits for a turn, and who listens does not
 
 
 class Log(Protocol):
@@ -106,6 +107,7 @@ class Hub:
         self._woken = asyncio.Event()
         self._place = Place()
         self._closed = False
+        self._replays = asyncio.Semaphore(REPLAYS)
         self._reading = asyncio.Lock()  # free only when every version read is spread whole
 
     def __len__(self) -> int:
@@ -114,10 +116,6 @@ class Hub:
     async def last(self) -> Place:
         """Find the place of what moved last."""
         return await self._source.last(LOG)
-
-    def filters(self, selection: Selection) -> int:
-        """Count the filters that every change would be held against, with this selection's."""
-        return len({each.filter for each in (*self._channels, selection) if each.filter})
 
     def wake(self) -> None:
         """Look at once: something moved."""
@@ -155,7 +153,7 @@ class Hub:
         try:
             offset = channel.end
             if after is not None:
-                async for part in self._replay(after, place, wants):
+                async for part in self._replay(after, place, wants, listener):
                     yield part
             while not (listener.gone or self._closed):
                 events = channel.since(offset)
@@ -163,7 +161,7 @@ class Hub:
                     behind = place
                     async with self._reading:
                         offset, place = channel.end, self._place
-                    async for part in self._replay(behind, place, wants):
+                    async for part in self._replay(behind, place, wants, listener):
                         yield part
                 elif events:
                     offset, place = channel.end, channel.place
@@ -194,6 +192,7 @@ class Hub:
             while self._channels and (changes := await self._source.after(LOG, self._place, PART)):
                 for change in changes:
                     self._spread(change)
+                    await asyncio.sleep(0)  # hundreds of filters may have looked at it
                 for channel in self._channels.values():
                     if channel.moved:
                         channel.moved = False
@@ -213,18 +212,26 @@ class Hub:
                 listener.beat = True
             channel.wake()
 
-    async def _replay(self, after: Place, upto: Place, wants: Wants) -> AsyncIterator[bytes]:
+    async def _replay(self, after: Place, upto: Place, wants: Wants, listener: Listener) -> AsyncIterator[bytes]:
         """Read what moved behind `after`, no further than `upto`: what is behind that comes by the log."""
-        while changes := await self._source.after(LOG, after, PART):
-            # By version alone: databases differ in how they order text, and each version is in the log whole.
-            within = [change for change in changes if change.version <= upto.version]
-            wanted = [change for change in within if wants(Moved(change))]
-            if wanted:
-                places = [Place(change.version, change.article_id) for change in wanted]
-                yield b"".join(said(change, event_id(place)) for change, place in zip(wanted, places, strict=True))
-            if len(within) < len(changes):
-                return
-            after = Place(changes[-1].version, changes[-1].article_id)
+        more: Place | None = after
+        while more is not None and not (listener.gone or self._closed):
+            async with self._replays:
+                changes = await self._source.after(LOG, more, PART)
+                # Apart from the loop: a filter may look long for what it wants.
+                part, more = await asyncio.to_thread(_written, changes, upto, wants)
+            if part:
+                yield part
+
+
+def _written(changes: list[Change], upto: Place, wants: Wants) -> tuple[bytes, Place | None]:
+    """Write what is wanted of these changes, and the place to go on from; None: there is no more."""
+    # By version alone: databases differ in how they order text, and each version is in the log whole.
+    within = [change for change in changes if change.version <= upto.version]
+    places = [(change, Place(change.version, change.article_id)) for change in within if wants(Moved(change))]
+    part = b"".join(said(change, event_id(place)) for change, place in places)
+    whole = within and len(within) == len(changes)
+    return part, Place(changes[-1].version, changes[-1].article_id) if whole else None
 
 
 def event_id(place: Place) -> str:

@@ -1,7 +1,6 @@
 """`GET /stream?feed=&filter=`: the ASGI app around the hub."""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator
 from typing import NamedTuple, Protocol
 from urllib.parse import quote, urlencode
@@ -17,6 +16,7 @@ from services.filters import FilterError, Query, parse
 from services.http.problems import Problem
 from services.http.stream.events import LOG, Selection, wants
 from services.http.stream.hub import Hub, Listener
+from services.http.stream.places import Limits, Places
 from services.store.changes import Place
 from services.store.errors import StoreUnavailable
 from services.store.sql import read_cursor
@@ -45,14 +45,6 @@ class FindsFeeds(Protocol):
         ...
 
 
-class Limits(NamedTuple):
-    """Streams open at once, in this process."""
-
-    all: int = 5_000
-    client: int = 100  # by address
-    filters: int = 500  # different ones: every change is held against each
-
-
 class _Asked(NamedTuple):
     selection: Selection
     query: Query | None
@@ -66,8 +58,7 @@ class StreamApp:
     def __init__(self, hub: Hub, feeds: FindsFeeds, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
         self._hub = hub
         self._feeds = feeds
-        self._limits = limits
-        self._open: Counter[str] = Counter()
+        self._places = Places(limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; it lasts until the client leaves or we stop."""
@@ -76,34 +67,23 @@ class StreamApp:
             return
         client = (scope.get("client") or ("",))[0]
         try:
-            self._admit(client)
-            asked = await self._read(QueryParams(scope["query_string"]), Headers(scope=scope))
+            with self._places.stream(client):
+                asked = await self._read(QueryParams(scope["query_string"]), Headers(scope=scope))
+                with self._places.filter(asked.selection.filter):
+                    await self._answer(asked, scope, receive, send)
         except Problem as problem:
             await problem.response()(scope, receive, send)
-            return
         except StoreUnavailable as error:
             wait = {"Retry-After": str(max(1, round(error.retry_after_s)))}
             problem = Problem(503, "unavailable", "The stream cannot be read now; try again.", headers=wait)
             await problem.response()(scope, receive, send)
-            return
+
+    async def _answer(self, asked: _Asked, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         if scope["method"] == "HEAD":
             await send({"type": "http.response.body", "body": b""})
-            return
-        self._open[client] += 1
-        try:
+        else:
             await self._stream(asked, receive, send)
-        finally:
-            self._open[client] -= 1
-            if not self._open[client]:
-                del self._open[client]
-
-    def _admit(self, client: str) -> None:
-        if len(self._hub) >= self._limits.all:
-            raise Problem(503, "busy", "All streams are taken; try again later.", headers={"Retry-After": "30"})
-        if self._open[client] >= self._limits.client:
-            most = f"At most {self._limits.client} streams at a time for one address."
-            raise Problem(429, "too_many", most, headers={"Retry-After": "30"})
 
     async def _stream(self, asked: _Asked, receive: Receive, send: Send) -> None:
         listener = Listener()
@@ -130,9 +110,6 @@ class StreamApp:
         after = _place(headers.get("last-event-id") or query.get("last-event-id"))
         reset = after is not None and after.version > (await self._hub.last()).version
         selection = Selection(feed, "" if parsed is None else str(parsed))
-        if self._hub.filters(selection) > self._limits.filters:
-            what = "All places for filters are taken: save the filter as a feed, or try again later."
-            raise Problem(503, "busy", what, headers={"Retry-After": "30"})
         return _Asked(selection, parsed, None if reset else after, reset)
 
     async def _feed(self, query: QueryParams) -> str:
