@@ -19,6 +19,8 @@ CHUNK = 512
 WAITING: ColumnElement[str] = literal_column("'waiting'")
 HELD: ColumnElement[str] = literal_column("'held'")
 
+_FAR = 1 << 63
+
 
 def listed(name: str) -> "BindParameter[Any]":
     """Stand for a list in `column.in_(listed("ids"))`; `find` fills it."""
@@ -62,9 +64,18 @@ def read_cursor(cursor: str, kinds: Sequence[type]) -> list[Any]:
         values = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not isinstance(values, list) or len(values) != len(kinds):
             raise ValueError("not a cursor")  # noqa: TRY301
-        return [
-            datetime.fromisoformat(value) if kind is datetime else kind(value)
-            for kind, value in zip(kinds, values, strict=True)
-        ]
+        return [_of_cursor(kind, value) for kind, value in zip(kinds, values, strict=True)]
     except (ValueError, TypeError) as error:
         raise ValueError("not a cursor of this list") from error
+
+
+def _of_cursor(kind: type, value: Any) -> Any:
+    if kind is datetime:
+        at = datetime.fromisoformat(value)
+        if at.tzinfo is None:
+            raise ValueError("not a cursor")
+        return at
+    # Not one that could be read as one: the databases' integers have 64 bits, and their text no NUL.
+    if type(value) is not kind or (kind is int and not -_FAR <= value < _FAR) or (kind is str and "\0" in value):
+        raise ValueError("not a cursor")
+    return value

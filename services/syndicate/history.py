@@ -115,6 +115,6 @@ def read_since(text: str) -> datetime | Cursor:
         return at
     mark, version, key = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii").split(".")
     place = Place(int(version, 16), key)
-    if _text(mark, place) != text:
+    if place.version < 0 or _text(mark, place) != text:
         raise ValueError("no cursor of ours")
     return Cursor(mark, place)
